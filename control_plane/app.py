@@ -1,0 +1,202 @@
+"""The composition root: the only module that knows all others."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+from litestar.types import ASGIApp
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
+from control_plane import openapi
+from control_plane.accounts.access_tokens import AccessTokens
+from control_plane.accounts.controller import CONTROLLERS as ACCOUNT_CONTROLLERS
+from control_plane.accounts.credentials import Credentials
+from control_plane.accounts.mail import MailOutbox
+from control_plane.accounts.passwords import PasswordHasher
+from control_plane.accounts.refresh_tokens import RefreshTokens
+from control_plane.accounts.sign_in import SignIn
+from control_plane.admin.controller import AdminUserController
+from control_plane.db.engine import Database
+from control_plane.db.revocations import RevocationFeed
+from control_plane.http.documentation import DocumentationController
+from control_plane.http.limiter import FallbackLimiter
+from control_plane.http.pagination import Cursors
+from control_plane.http.pipeline import Pipeline
+from control_plane.http.problems import render
+from control_plane.http.request_context import RequestContext
+from control_plane.http.transactions import provide_tenant_session
+from control_plane.keyring import Keyring
+from control_plane.observability.controller import HealthController
+from control_plane.observability.health import Health
+from control_plane.observability.metrics import PeriodicWorkCollector, new_registry
+from control_plane.redis_map import connect
+from control_plane.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+VERSION = "0.1.0"
+_FLUSH_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one process holds for its whole life."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    keyring: Keyring
+    hasher: PasswordHasher
+    registry: CollectorRegistry
+    limiter: FallbackLimiter
+    credentials: Credentials
+    feed: RevocationFeed
+    sign_in: SignIn
+    health: Health
+    periodic_work: PeriodicWorkCollector
+
+
+def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
+    database = Database(settings, application)
+    redis = connect(settings.redis_url.reveal())
+    keyring = Keyring(settings.master_keys)
+    registry = new_registry()
+    hasher = PasswordHasher(settings.hashing_threads, settings.hashing_queue)
+    limiter = FallbackLimiter(redis, registry)
+    access_tokens = AccessTokens(keyring, settings.access_token_seconds)
+    refresh_tokens = RefreshTokens(keyring, settings.refresh_token_seconds, settings.refresh_grace_seconds)
+    # The cache asks the feed whether it may be believed, the feed tells the cache what to forget.
+    credentials = Credentials(database, keyring, access_tokens, lambda: feed.fresh)
+    feed = RevocationFeed(database.dsn, credentials.forget)
+    sign_in = SignIn(
+        settings=settings,
+        keyring=keyring,
+        hasher=hasher,
+        access_tokens=access_tokens,
+        refresh_tokens=refresh_tokens,
+        limiter=limiter,
+        outbox=MailOutbox(keyring),
+    )
+    periodic_work = PeriodicWorkCollector()
+    registry.register(periodic_work)
+    return Parts(
+        settings=settings,
+        database=database,
+        redis=redis,
+        keyring=keyring,
+        hasher=hasher,
+        registry=registry,
+        limiter=limiter,
+        credentials=credentials,
+        feed=feed,
+        sign_in=sign_in,
+        health=Health(database, redis, VERSION),
+        periodic_work=periodic_work,
+    )
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    parts = assemble(settings)
+    return RequestContext(litestar_app(parts), parts.registry, settings.trusted_proxies)
+
+
+def litestar_app(parts: Parts) -> Litestar:
+    settings = parts.settings
+    return Litestar(
+        route_handlers=[
+            HealthController,
+            DocumentationController,
+            Router("/", route_handlers=[*ACCOUNT_CONTROLLERS, AdminUserController]),
+        ],
+        dependencies={
+            "db": Provide(provide_tenant_session),
+            **{name: _constant(part) for name, part in _injected(parts).items()},
+        },
+        middleware=[
+            DefineMiddleware(
+                Pipeline,
+                settings=settings,
+                database=parts.database,
+                authenticator=parts.credentials,
+                limiter=parts.limiter,
+            )
+        ],
+        exception_handlers={Exception: render, HTTPException: render},
+        lifespan=[_lifespan(parts)],
+        cors_config=_cors(settings),
+        # The page and the document are served by our own controller.
+        openapi_config=openapi.configuration(VERSION),
+        request_max_body_size=settings.max_body_bytes,
+        # Our middleware logs each failure once, redacted and with its request id.
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _injected(parts: Parts) -> dict[str, Any]:
+    return {
+        "settings": parts.settings,
+        "database": parts.database,
+        "keyring": parts.keyring,
+        "hasher": parts.hasher,
+        "registry": parts.registry,
+        "sign_in": parts.sign_in,
+        "health": parts.health,
+        "periodic_work": parts.periodic_work,
+        "cursors": Cursors(parts.keyring),
+    }
+
+
+def _constant(part: object) -> Provide:
+    return Provide(lambda: part, sync_to_thread=False)
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    if not settings.cors_origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(settings.cors_origins),
+        allow_headers=["authorization", "content-type", "idempotency-key", "prefer", "last-event-id"],
+        expose_headers=["ratelimit", "ratelimit-policy", "retry-after", "x-request-id", "location"],
+        max_age=600,
+    )
+
+
+def _lifespan(parts: Parts) -> Any:
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        await parts.feed.start()
+        flusher = asyncio.create_task(_flush_used_keys(parts.credentials), name="last-used")
+        try:
+            yield
+        finally:
+            flusher.cancel()
+            with suppress(asyncio.CancelledError):
+                await flusher
+            await parts.feed.stop()
+            with suppress(Exception):
+                await parts.credentials.flush_used_keys()
+            await parts.redis.aclose()
+            await parts.database.close()
+            parts.hasher.close()
+
+    return lifespan
+
+
+async def _flush_used_keys(credentials: Credentials) -> None:
+    while True:
+        await asyncio.sleep(_FLUSH_SECONDS)
+        try:
+            await credentials.flush_used_keys()
+        except Exception as error:
+            # The time of last use is a comfort; the next request of the key notes it again.
+            log.warning("last_used_not_written", error=type(error).__name__)

@@ -1,0 +1,77 @@
+"""The process of the claim loops: any number may run, each piece of work is done once."""
+
+import asyncio
+import signal
+from datetime import timedelta
+
+import structlog
+
+from control_plane.accounts.mail import MailLoop
+from control_plane.accounts.repository import ExpiryRepository
+from control_plane.db.engine import Database, SystemSite
+from control_plane.db.periodic import Job, PeriodicWork
+from control_plane.db.revocations import PurgedRevocations
+from control_plane.http.idempotency import ExpiredKeys
+from control_plane.keyring import Keyring
+from control_plane.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def jobs(database: Database) -> list[Job]:
+    async def expired_credentials() -> int:
+        async with database.system(SystemSite.PERIODIC_WORK) as session:
+            return await ExpiryRepository(session).purge()
+
+    async def expired_idempotency_keys() -> int:
+        async with database.system(SystemSite.PERIODIC_WORK) as session:
+            return await ExpiredKeys(session).purge()
+
+    async def old_revocations() -> int:
+        async with database.system(SystemSite.PERIODIC_WORK) as session:
+            return await PurgedRevocations(session).purge()
+
+    return [
+        Job("expired-credentials", timedelta(minutes=15), expired_credentials),
+        Job("expired-idempotency-keys", timedelta(minutes=15), expired_idempotency_keys),
+        Job("old-revocations", timedelta(minutes=15), old_revocations),
+    ]
+
+
+async def run(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT; then what was claimed is brought to its end."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    database = Database(settings, "waypost-background")
+    try:
+        await run_loops(settings, database, stopping)
+    finally:
+        await database.close()
+
+
+async def run_loops(settings: Settings, database: Database, stopping: asyncio.Event) -> None:
+    periodic = PeriodicWork(database, jobs(database))
+    await _registered(periodic, stopping)
+    mail = MailLoop(database, Keyring(settings.master_keys), settings)
+    log.info("background_started", loops=[periodic.loop.name, mail.loop.name])
+    async with asyncio.TaskGroup() as group:
+        for claim_loop in (periodic.loop, mail.loop):
+            group.create_task(claim_loop.run(stopping), name=claim_loop.name)
+    log.info("background_stopped")
+
+
+async def _registered(periodic: PeriodicWork, stopping: asyncio.Event) -> None:
+    """The database may come up after us."""
+    pause = 0.5
+    while not stopping.is_set():
+        try:
+            await periodic.register()
+            return
+        except Exception as error:
+            log.warning("waiting_for_database", error=type(error).__name__)
+            try:
+                await asyncio.wait_for(stopping.wait(), pause)
+            except TimeoutError:
+                pause = min(pause * 2, 10)

@@ -1,0 +1,93 @@
+"""What can be refused: one table of codes, one exception, one rendering (RFC 9457 problem details)."""
+
+from enum import Enum
+from typing import Any
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
+class Code(Enum):
+    """The stable name that clients may branch on, its HTTP status, and its title."""
+
+    MALFORMED_REQUEST = ("malformed_request", 400, "The request could not be read")
+    UNAUTHORIZED = ("unauthorized", 401, "Credentials are missing or wrong")
+    INVALID_CREDENTIALS = ("invalid_credentials", 401, "Email or password is wrong")
+    TOKEN_EXPIRED = ("token_expired", 401, "The token has expired")
+    REFRESH_TOKEN_REUSED = ("refresh_token_reused", 401, "The refresh token was used before")
+    ACCOUNT_DISABLED = ("account_disabled", 403, "The account is disabled")
+    FORBIDDEN = ("forbidden", 403, "Not allowed")
+    INSUFFICIENT_SCOPE = ("insufficient_scope", 403, "The API key lacks a scope")
+    CREDENTIAL_NOT_ACCEPTED = ("credential_not_accepted", 403, "This kind of credential is not accepted here")
+    TIER_LIMIT_REACHED = ("tier_limit_reached", 403, "The limit of the tier is reached")
+    REGISTRATION_CLOSED = ("registration_closed", 403, "Registration is closed")
+    NOT_FOUND = ("not_found", 404, "Not found")
+    METHOD_NOT_ALLOWED = ("method_not_allowed", 405, "The method is not allowed here")
+    EMAIL_TAKEN = ("email_taken", 409, "An account with this email exists")
+    REFRESH_SUPERSEDED = ("refresh_superseded", 409, "Another request has just refreshed with this token")
+    IDEMPOTENCY_IN_FLIGHT = ("idempotency_in_flight", 409, "The first request with this key is still running")
+    LAST_ADMIN = ("last_admin", 409, "The last admin cannot be removed")
+    BODY_TOO_LARGE = ("body_too_large", 413, "The body is too large")
+    UNSUPPORTED_MEDIA_TYPE = ("unsupported_media_type", 415, "The media type is not supported")
+    VALIDATION_FAILED = ("validation_failed", 422, "A value is not valid")
+    INVALID_ID = ("invalid_id", 422, "The id is not valid")
+    INVALID_CURSOR = ("invalid_cursor", 422, "The cursor is not valid")
+    IDEMPOTENCY_KEY_REUSED = ("idempotency_key_reused", 422, "The key was used for another request")
+    INVALID_RESET_TOKEN = ("invalid_reset_token", 422, "The reset token is not valid")
+    RATE_LIMITED = ("rate_limited", 429, "Too many requests")
+    CLIENT_ERROR = ("client_error", 400, "The request was refused")
+    INTERNAL_ERROR = ("internal_error", 500, "Something went wrong on our side")
+    HASHING_BUSY = ("hashing_busy", 503, "Too many log-ins at once")
+    DATABASE_UNAVAILABLE = ("database_unavailable", 503, "The database does not answer")
+    SHUTTING_DOWN = ("shutting_down", 503, "This replica is shutting down")
+
+    def __init__(self, code: str, status: int, title: str) -> None:
+        self.code = code
+        self.status = status
+        self.title = title
+
+
+class AppError(Exception):
+    """Raised next to the rule that it protects; `detail` is a sentence that tells the reader what to do."""
+
+    def __init__(
+        self,
+        code: Code,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        errors: list[dict[str, str]] | None = None,
+        extra: dict[str, Any] | None = None,
+        keeps_changes: bool = False,
+    ) -> None:
+        super().__init__(f"{code.code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.headers = headers or {}
+        self.errors = errors or []
+        self.extra = extra or {}
+        # True where the refusal itself has to be recorded: the transaction is committed all the same.
+        self.keeps_changes = keeps_changes
+
+    @property
+    def retryable(self) -> bool:
+        return self.code.status in {429, 503} or self.code is Code.IDEMPOTENCY_IN_FLIGHT
+
+
+def not_found(what: str) -> AppError:
+    """The same answer for what does not exist and for what belongs to somebody else."""
+    return AppError(Code.NOT_FOUND, f"No {what} with this id.")
+
+
+def problem(error: AppError, request_id: str) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.code.title,
+        "status": error.code.status,
+        "code": error.code.code,
+        "detail": error.detail,
+        "requestId": request_id,
+        "retryable": error.retryable,
+    }
+    if error.errors:
+        document["errors"] = error.errors
+    return document | error.extra

@@ -1,0 +1,6 @@
+"""Every table of the control plane, imported in one place for the migrations."""
+
+from control_plane.accounts import mail, models  # noqa: F401
+from control_plane.db import periodic, revocations  # noqa: F401
+from control_plane.http import idempotency  # noqa: F401
+from control_plane.tiers import models as tier_models  # noqa: F401

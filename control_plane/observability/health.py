@@ -1,0 +1,87 @@
+"""Is it alive, may it be sent traffic, and how is each part: three questions, three answers."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from control_plane.db.engine import Database, SystemSite
+from control_plane.db.migrations import applied_revision, newest_revision
+
+_PATIENCE = 2.0
+
+
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    status: str
+    milliseconds: float | None = None
+    detail: str | None = None
+
+
+class Readiness(msgspec.Struct, frozen=True, rename="camel"):
+    status: str
+    checks: dict[str, Part]
+
+
+class Health:
+    def __init__(self, database: Database, redis: Redis, version: str) -> None:
+        self._database = database
+        self._redis = redis
+        self._expected_revision = newest_revision()
+        self._version = version
+        self._started = time.monotonic()
+        self.draining = False
+
+    async def readiness(self) -> Readiness:
+        """Redis is not asked: it is a map that may be away, and taking every replica out would be worse."""
+        checks = {"database": await self.database()}
+        if self.draining:
+            checks["replica"] = Part("down", detail="is shutting down")
+        return Readiness(_overall(checks, needed=set(checks)), checks)
+
+    async def report(self) -> dict[str, Any]:
+        database, redis = await asyncio.gather(self.database(), self.redis())
+        checks = {"database": database, "redis": redis}
+        return {
+            "status": _overall(checks, needed={"database"}),
+            "version": self._version,
+            "uptimeSeconds": round(time.monotonic() - self._started),
+            "checks": checks,
+        }
+
+    async def database(self) -> Part:
+        async def look() -> str | None:
+            async with self._database.system(SystemSite.HEALTH) as session:
+                applied = await applied_revision(session)
+            return None if applied == self._expected_revision else "waits for migrations"
+
+        return await _timed(look())
+
+    async def redis(self) -> Part:
+        async def look() -> str | None:
+            await self._redis.ping()
+            return None
+
+        return await _timed(look())
+
+
+async def _timed(look: Awaitable[str | None]) -> Part:
+    started = time.perf_counter()
+    try:
+        problem = await asyncio.wait_for(look, _PATIENCE)
+    except TimeoutError:
+        return Part("down", detail=f"no answer within {_PATIENCE:g} s")
+    except Exception as error:
+        # The name of the error and nothing else: messages of drivers hold addresses and users.
+        return Part("down", detail=type(error).__name__)
+    milliseconds = round((time.perf_counter() - started) * 1000, 1)
+    return Part("up" if problem is None else "down", milliseconds, problem)
+
+
+def _overall(checks: dict[str, Part], needed: set[str]) -> str:
+    down = {name for name, part in checks.items() if part.status != "up"}
+    if down & needed:
+        return "down"
+    return "degraded" if down else "up"

@@ -1,0 +1,62 @@
+"""Serves the API with granian, inside this process, and stops in order."""
+
+import asyncio
+import signal
+import socket
+
+import structlog
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from control_plane.app import assemble, litestar_app
+from control_plane.http.request_context import RequestContext
+from control_plane.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(settings: Settings) -> int:
+    """Until SIGTERM or SIGINT. First it says that it is not ready, then it answers what is in flight."""
+    problem = _address_problem(settings.host, settings.port)
+    if problem is not None:
+        log.error("cannot_listen", host=settings.host, port=settings.port, reason=problem)
+        return 1
+    parts = assemble(settings)
+    app = RequestContext(litestar_app(parts), parts.registry, settings.trusted_proxies)
+    server = Server(
+        app,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        log_enabled=False,
+    )
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    serving = asyncio.ensure_future(server.serve())
+    log.info("api_started", host=settings.host, port=settings.port)
+    waiting = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        waiting.cancel()
+        log.error("api_ended_by_itself", error=str(serving.exception()))
+        return 1
+    parts.health.draining = True
+    log.info("api_stopping")
+    server.stop()  # type: ignore[no-untyped-call]
+    await serving
+    log.info("api_stopped")
+    return 0
+
+
+def _address_problem(host: str, port: int) -> str | None:
+    """granian shares its port with SO_REUSEPORT, so that two APIs on one port would split the requests."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return None

@@ -1,0 +1,194 @@
+"""Every setting of the control plane: read once from the environment, cross-checked, frozen, passed in."""
+
+import base64
+import binascii
+import ipaddress
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from shared.environment import EnvironmentReader, SettingsError
+from shared.redaction import Secret
+
+__all__ = ["Deployment", "LogFormat", "Registration", "Settings", "SettingsError"]
+
+
+class Networks:
+    """A list of networks that can be asked whether an address is in it."""
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        self._networks = [ipaddress.ip_network(network, strict=False) for network in networks]
+
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
+    def __contains__(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._networks)
+
+
+class Deployment(StrEnum):
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class LogFormat(StrEnum):
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class Registration(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    deployment: Deployment
+    database_url: Secret
+    redis_url: Secret
+    # The first one encrypts and signs, every one decrypts and verifies: that is how a key is rotated.
+    master_keys: tuple[Secret, ...]
+    host: str
+    port: int
+    public_url: str
+    data_dir: Path
+    log_format: LogFormat
+    log_level: str
+    registration: Registration
+    access_token_seconds: float
+    refresh_token_seconds: float
+    refresh_grace_seconds: float
+    password_reset_seconds: float
+    hashing_threads: int
+    hashing_queue: int
+    max_body_bytes: int
+    database_pool: int
+    cors_origins: tuple[str, ...]
+    trusted_proxies: Networks
+    metrics_token: Secret | None
+    smtp_url: Secret | None
+    mail_from: str
+    join_tokens: tuple[Secret, ...]
+    address_requests_per_minute: int
+    drain_seconds: float
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        return read_settings(EnvironmentReader(os.environ if environment is None else environment))
+
+
+def read_settings(reader: EnvironmentReader) -> Settings:
+    deployment = reader.choice("WAYPOST_ENVIRONMENT", Deployment, Deployment.PRODUCTION)
+    settings = Settings(
+        deployment=deployment,
+        database_url=Secret(
+            reader.url("WAYPOST_DATABASE_URL", ("postgresql", "postgres"), required=True),
+        ),
+        redis_url=Secret(
+            reader.url("WAYPOST_REDIS_URL", ("redis", "rediss", "unix"), required=True),
+        ),
+        master_keys=_master_keys(reader),
+        host=reader.text("WAYPOST_HOST", "127.0.0.1"),
+        port=reader.integer("WAYPOST_PORT", 8000, minimum=0, maximum=65535),
+        public_url=reader.url("WAYPOST_PUBLIC_URL", ("http", "https")).rstrip("/"),
+        data_dir=reader.path("WAYPOST_DATA_DIR", ".waypost"),
+        log_format=reader.choice("WAYPOST_LOG_FORMAT", LogFormat, LogFormat.JSON),
+        log_level=_log_level(reader),
+        registration=reader.choice("WAYPOST_REGISTRATION", Registration, Registration.OPEN),
+        access_token_seconds=reader.seconds("WAYPOST_ACCESS_TOKEN_SECONDS", 900, minimum=5, maximum=86_400),
+        refresh_token_seconds=reader.seconds(
+            "WAYPOST_REFRESH_TOKEN_SECONDS", 30 * 86_400, minimum=60, maximum=366 * 86_400
+        ),
+        refresh_grace_seconds=reader.seconds("WAYPOST_REFRESH_GRACE_SECONDS", 10, minimum=0, maximum=300),
+        password_reset_seconds=reader.seconds(
+            "WAYPOST_PASSWORD_RESET_SECONDS", 3600, minimum=60, maximum=86_400
+        ),
+        hashing_threads=reader.integer("WAYPOST_HASHING_THREADS", os.cpu_count() or 1, minimum=1, maximum=64),
+        hashing_queue=reader.integer("WAYPOST_HASHING_QUEUE", 64, minimum=1, maximum=10_000),
+        max_body_bytes=reader.integer("WAYPOST_MAX_BODY_BYTES", 1_048_576, minimum=1024, maximum=268_435_456),
+        database_pool=reader.integer("WAYPOST_DATABASE_POOL", 20, minimum=1, maximum=500),
+        cors_origins=_origins(reader),
+        trusted_proxies=_networks(reader, "WAYPOST_TRUSTED_PROXIES"),
+        metrics_token=reader.secret("WAYPOST_METRICS_TOKEN"),
+        smtp_url=_smtp(reader),
+        mail_from=reader.text("WAYPOST_MAIL_FROM", "waypost@localhost"),
+        join_tokens=_join_tokens(reader),
+        address_requests_per_minute=reader.integer(
+            "WAYPOST_ADDRESS_REQUESTS_PER_MINUTE", 300, minimum=1, maximum=1_000_000
+        ),
+        drain_seconds=reader.seconds("WAYPOST_DRAIN_SECONDS", 10, minimum=0, maximum=300),
+    )
+    if deployment is Deployment.PRODUCTION and settings.smtp_url and not settings.public_url:
+        reader.refuse("WAYPOST_PUBLIC_URL", "must be set with WAYPOST_SMTP_URL: mails hold links to it")
+    reader.done()
+    return settings
+
+
+def _master_keys(reader: EnvironmentReader) -> tuple[Secret, ...]:
+    name = "WAYPOST_MASTER_KEY"
+    keys = reader.items(name)
+    if not keys:
+        reader.refuse(name, "is not set; make one with: openssl rand -base64 32")
+    for position, key in enumerate(keys, start=1):
+        if len(_decoded(key)) < 32:
+            which = f"key {position} " if len(keys) > 1 else ""
+            reader.refuse(name, f"{which}must be at least 32 random bytes in base64 or hexadecimal")
+    return tuple(Secret(key) for key in keys)
+
+
+def _decoded(key: str) -> bytes:
+    try:
+        if len(key) >= 64 and set(key.lower()) <= set("0123456789abcdef"):
+            return bytes.fromhex(key)
+        return base64.b64decode(
+            key.replace("-", "+").replace("_", "/") + "=" * (-len(key) % 4), validate=True
+        )
+    except (ValueError, binascii.Error):
+        return b""
+
+
+def _log_level(reader: EnvironmentReader) -> str:
+    level = reader.text("WAYPOST_LOG_LEVEL", "info").lower()
+    if level not in {"debug", "info", "warning", "error"}:
+        reader.refuse("WAYPOST_LOG_LEVEL", f"must be debug, info, warning or error, not {level[:40]!r}")
+    return level
+
+
+def _origins(reader: EnvironmentReader) -> tuple[str, ...]:
+    name = "WAYPOST_CORS_ORIGINS"
+    origins = reader.items(name)
+    for origin in origins:
+        if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
+            reader.refuse(name, f"{origin[:80]!r} is no origin; write it like https://app.example.com")
+    return origins
+
+
+def _networks(reader: EnvironmentReader, name: str) -> Networks:
+    items = reader.items(name)
+    for item in items:
+        try:
+            Networks([item])
+        except ValueError:
+            reader.refuse(name, f"{item[:80]!r} is no network; write it like 10.0.0.0/8 or 127.0.0.1")
+            return Networks()
+    return Networks(items)
+
+
+def _smtp(reader: EnvironmentReader) -> Secret | None:
+    url = reader.url("WAYPOST_SMTP_URL", ("smtp", "smtps"))
+    return Secret(url) if url else None
+
+
+def _join_tokens(reader: EnvironmentReader) -> tuple[Secret, ...]:
+    name = "WAYPOST_JOIN_TOKENS"
+    tokens = reader.items(name)
+    if any(len(token) < 16 for token in tokens):
+        reader.refuse(name, "each join token must have at least 16 characters")
+    return tuple(Secret(token) for token in tokens)
