@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -25,6 +25,8 @@ from control_plane.accounts.passwords import PasswordHasher
 from control_plane.accounts.refresh_tokens import RefreshTokens
 from control_plane.accounts.sign_in import SignIn
 from control_plane.admin.controller import AdminUserController
+from control_plane.dashboard.pages import style
+from control_plane.dashboard.password_reset import PasswordResetPage
 from control_plane.db.engine import Database
 from control_plane.db.revocations import RevocationFeed
 from control_plane.http.documentation import DocumentationController
@@ -115,7 +117,10 @@ def litestar_app(parts: Parts) -> Litestar:
         route_handlers=[
             HealthController,
             DocumentationController,
-            Router("/", route_handlers=[*ACCOUNT_CONTROLLERS, AdminUserController]),
+            *ACCOUNT_CONTROLLERS,
+            AdminUserController,
+            PasswordResetPage,
+            style,
         ],
         dependencies={
             "db": Provide(provide_tenant_session),

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import time
 
 import structlog
 from granian.constants import Interfaces
@@ -43,11 +44,19 @@ async def serve(settings: Settings) -> int:
         log.error("api_ended_by_itself", error=str(serving.exception()))
         return 1
     parts.health.draining = True
-    log.info("api_stopping")
+    log.info("api_stopping", in_flight=app.in_flight)
+    await _drained(app, settings.drain_seconds)
     server.stop()  # type: ignore[no-untyped-call]
     await serving
     log.info("api_stopped")
     return 0
+
+
+async def _drained(app: RequestContext, patience: float) -> None:
+    """What has begun is answered; a load balancer has learnt meanwhile that nothing new should come."""
+    end = time.monotonic() + patience
+    while app.in_flight and time.monotonic() < end:
+        await asyncio.sleep(0.05)
 
 
 def _address_problem(host: str, port: int) -> str | None:

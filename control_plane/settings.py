@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from shared.environment import EnvironmentReader, SettingsError
+from shared.log_lines import LogFormat
 from shared.redaction import Secret
 
 __all__ = ["Deployment", "LogFormat", "Registration", "Settings", "SettingsError"]
@@ -36,11 +37,6 @@ class Deployment(StrEnum):
     DEVELOPMENT = "development"
     STAGING = "staging"
     PRODUCTION = "production"
-
-
-class LogFormat(StrEnum):
-    JSON = "json"
-    CONSOLE = "console"
 
 
 class Registration(StrEnum):

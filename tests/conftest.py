@@ -15,9 +15,10 @@ import pytest
 from control_plane.db import migrations
 from control_plane.db.engine import Database
 from control_plane.observability.logging import configure_logging
-from control_plane.settings import LogFormat, Settings
+from control_plane.settings import Settings
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.valkey import EmbeddedValkey
+from shared.log_lines import LogFormat
 from tests import run_folder
 from tests.factories import People
 from tests.replica import Replica

@@ -16,7 +16,7 @@ Rest = TypeVarTuple("Rest")
 MINIMUM_LENGTH = 10
 MAXIMUM_LENGTH = 256
 
-# OWASP's minimum for argon2id (19 MiB, two passes, one lane): about 22 ms here.
+# OWASP's minimum for argon2id (19 MiB, two passes, one lane).
 _CONTEXT = CryptContext(
     schemes=["argon2"],
     argon2__type="ID",

@@ -131,8 +131,7 @@ class SignIn:
         if user is None:
             raise AppError(
                 Code.INVALID_RESET_TOKEN,
-                "The reset token is wrong, used or expired. Ask for a new one with "
-                "POST /v1/auth/forgot-password.",
+                "The link is wrong, used or expired. Ask for a new one.",
             )
         user.password_hash = new_hash
         await repository.drop_resets(UserId(user.id))

@@ -52,9 +52,9 @@ class RequestContext:
             registry=registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
         )
-        self._in_flight = Gauge(
-            "waypost_http_in_flight", "Requests that are being answered", registry=registry
-        )
+        self.in_flight = 0
+        gauge = Gauge("waypost_http_in_flight", "Requests that are being answered", registry=registry)
+        gauge.set_function(lambda: self.in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -67,11 +67,11 @@ class RequestContext:
         scope.setdefault("state", {})["address"] = client_address(scope, headers, self._trusted)
         answer = _Answer(send, identity)
         started = time.perf_counter()
-        self._in_flight.inc()
+        self.in_flight += 1
         try:
             await self._app(scope, receive, answer)
         finally:
-            self._in_flight.dec()
+            self.in_flight -= 1
             self._record(scope, answer, time.perf_counter() - started)
             structlog.contextvars.unbind_contextvars("request_id")
             _request_id.reset(token)

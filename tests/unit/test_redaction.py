@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from control_plane.observability.logging import configure_logging
-from control_plane.settings import LogFormat
+from shared.log_lines import LogFormat
 from shared.redaction import REDACTED, Secret, redact, redact_text
 from tests import run_folder
 

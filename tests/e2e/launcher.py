@@ -1,0 +1,90 @@
+"""`make run` as a person meets it: a process that prints, and a file that tells where everything is."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests import run_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+class Launcher:
+    def __init__(self, data: Path, **environment: str) -> None:
+        self.data = data
+        self._environment = environment
+        self.printed = ""
+        self.record: dict[str, Any] = {}
+
+    async def start(self) -> "Launcher":
+        """Until it says that everything is ready, or ends."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
+        settings = {"WAYPOST_DATA_DIR": str(self.data), "WAYPOST_PORT": "0"}
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "deploy.local",
+            "run",
+            cwd=ROOT,
+            env=kept | settings | self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        async with asyncio.timeout(120):
+            while line := (await self.process.stdout.readline()).decode():
+                self.printed += line
+                if "Ctrl-C stops everything" in line:
+                    self.read_record()
+                    break
+        return self
+
+    def read_record(self) -> None:
+        self.record = json.loads((self.data / "run.json").read_text())
+        for name in ("adminPassword", "userPassword", "joinToken"):
+            run_folder.note_secret(self.record[name])
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.record)
+
+    async def end(self, number: int = signal.SIGINT) -> int:
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        async with asyncio.timeout(60):
+            return await self.process.wait()
+
+    async def log_in(self, who: str) -> httpx.Response:
+        body = {"email": self.record[f"{who}Email"], "password": self.record[f"{who}Password"]}
+        async with httpx.AsyncClient(base_url=self.record["api"], timeout=20) as client:
+            answer = await client.post("/v1/auth/login", json=body)
+        if answer.status_code == 200:
+            run_folder.note_secrets_of(answer.json())
+        return answer
+
+    def living(self) -> set[str]:
+        """The names of its children that are still there."""
+        return {name for name, pid in self.record["pids"].items() if _lives(pid)}
+
+    def keep_logs(self) -> None:
+        """Where the canary looks for secrets at the end of the run."""
+        for log in (self.data / "logs").glob("*.log"):
+            target = run_folder.logs() / f"{self.data.name}-{run_folder.process_name()}" / log.name
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(log.read_bytes())
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
