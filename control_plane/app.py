@@ -16,7 +16,6 @@ from litestar.types import ASGIApp
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from control_plane import openapi
 from control_plane.accounts.access_tokens import AccessTokens
 from control_plane.accounts.controller import CONTROLLERS as ACCOUNT_CONTROLLERS
 from control_plane.accounts.credentials import Credentials
@@ -29,6 +28,7 @@ from control_plane.dashboard.pages import style
 from control_plane.dashboard.password_reset import PasswordResetPage
 from control_plane.db.engine import Database
 from control_plane.db.revocations import RevocationFeed
+from control_plane.http import openapi
 from control_plane.http.documentation import DocumentationController
 from control_plane.http.limiter import FallbackLimiter
 from control_plane.http.pagination import Cursors

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-import time
+from contextlib import suppress
 
 import structlog
 from granian.constants import Interfaces
@@ -54,9 +54,8 @@ async def serve(settings: Settings) -> int:
 
 async def _drained(app: RequestContext, patience: float) -> None:
     """What has begun is answered; a load balancer has learnt meanwhile that nothing new should come."""
-    end = time.monotonic() + patience
-    while app.in_flight and time.monotonic() < end:
-        await asyncio.sleep(0.05)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(app.idle.wait(), patience)
 
 
 def _address_problem(host: str, port: int) -> str | None:

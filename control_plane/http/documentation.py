@@ -4,10 +4,12 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from litestar import Controller, MediaType, Request, Response, get
 from litestar.params import FromPath
 
 from control_plane.errors import AppError, Code
+from control_plane.http.openapi import document
 from control_plane.http.principal import UNLIMITED, access
 
 _FILES = {
@@ -49,14 +51,14 @@ _START = """SwaggerUIBundle({
 class DocumentationController(Controller):
     include_in_schema = False
     opt = access(UNLIMITED)
+    _document: bytes | None = None
 
-    @get("/openapi.json", sync_to_thread=False)
-    def description(self, request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-        return Response(
-            request.app.openapi_schema.to_schema(),
-            media_type=MediaType.JSON,
-            headers={"cache-control": "public, max-age=300"},
-        )
+    @get("/openapi.json", sync_to_thread=True)
+    def description(self, request: Request[Any, Any, Any]) -> Response[bytes]:
+        if self._document is None:
+            self._document = msgspec.json.encode(document(request.app))
+        headers = {"cache-control": "public, max-age=300"}
+        return Response(self._document, media_type=MediaType.JSON, headers=headers)
 
     @get("/docs", sync_to_thread=False)
     def page(self) -> Response[str]:

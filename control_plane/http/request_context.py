@@ -1,5 +1,6 @@
 """Around everything else: a request id, the access log, the security headers, the figures of each call."""
 
+import asyncio
 import re
 import time
 from contextvars import ContextVar
@@ -53,6 +54,8 @@ class RequestContext:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
         )
         self.in_flight = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
         gauge = Gauge("waypost_http_in_flight", "Requests that are being answered", registry=registry)
         gauge.set_function(lambda: self.in_flight)
 
@@ -68,10 +71,13 @@ class RequestContext:
         answer = _Answer(send, identity)
         started = time.perf_counter()
         self.in_flight += 1
+        self.idle.clear()
         try:
             await self._app(scope, receive, answer)
         finally:
             self.in_flight -= 1
+            if not self.in_flight:
+                self.idle.set()
             self._record(scope, answer, time.perf_counter() - started)
             structlog.contextvars.unbind_contextvars("request_id")
             _request_id.reset(token)
