@@ -1,17 +1,22 @@
 """python -m control_plane api | background | migrate | create-admin | check-config"""
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
-import uvloop
-
-from control_plane import background, command_line
 from control_plane.observability.logging import configure_logging
-from control_plane.server import serve
 from control_plane.settings import Settings, SettingsError
+
+# Each command loads what it needs and no more: several of them run at every start.
+_COMMANDS = {
+    "api": ("serve the REST API", "control_plane.server:serve_until_stopped"),
+    "background": ("run the loops: mail, periodic work", "control_plane.background:run_until_stopped"),
+    "migrate": ("bring the database's schema up to date", "control_plane.commands.migrate:run"),
+    "create-admin": ("make an administrator's account", "control_plane.commands.create_admin:run"),
+    "check-config": ("read the settings, reach the servers", "control_plane.commands.check_config:run"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,42 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"waypost: {problem}", file=sys.stderr)
         return 2
     configure_logging(settings.log_format, settings.log_level, options.command)
-    command: Callable[[Settings, argparse.Namespace], int] = options.run
+    module, _, function = _COMMANDS[options.command][1].partition(":")
+    command: Callable[[Settings, argparse.Namespace], int] = getattr(import_module(module), function)
     return command(settings, options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m control_plane", description="Waypost's control plane.")
     commands = parser.add_subparsers(dest="command", required=True)
-    api = commands.add_parser("api", help="serve the REST API")
-    api.set_defaults(run=_api)
-    loops = commands.add_parser("background", help="run the loops: mail, periodic work")
-    loops.set_defaults(run=_background)
-    migrate = commands.add_parser("migrate", help="bring the database's schema up to date")
-    migrate.add_argument(
-        "--revision", default="head", help="another revision than the newest; 'base' is none"
-    )
-    migrate.set_defaults(run=command_line.migrate)
-    admin = commands.add_parser("create-admin", help="make an administrator's account")
-    admin.add_argument("--email", required=True)
-    admin.add_argument("--name", default="Admin")
-    admin.add_argument("--if-missing", action="store_true", help="do nothing when the account exists")
-    admin.set_defaults(run=command_line.create_admin)
-    check = commands.add_parser(
-        "check-config", help="read the settings, reach the servers, tell what is wrong"
-    )
-    check.set_defaults(run=command_line.check_config)
+    made = {name: commands.add_parser(name, help=about) for name, (about, _) in _COMMANDS.items()}
+    made["migrate"].add_argument("--revision", default="head", help="not the newest one; 'base' is none")
+    made["create-admin"].add_argument("--email", required=True)
+    made["create-admin"].add_argument("--name", default="Admin")
+    made["create-admin"].add_argument("--if-missing", action="store_true", help="do nothing when it exists")
     return parser
-
-
-def _api(settings: Settings, _options: argparse.Namespace) -> int:
-    return uvloop.run(serve(settings))
-
-
-def _background(settings: Settings, _options: argparse.Namespace) -> int:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(background.run(settings))
-    return 0
 
 
 if __name__ == "__main__":

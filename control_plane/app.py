@@ -66,6 +66,11 @@ class Parts:
     health: Health
     periodic_work: PeriodicWorkCollector
 
+    async def close(self) -> None:
+        await self.redis.aclose()
+        await self.database.close()
+        self.hasher.close()
+
 
 def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
     database = Database(settings, application)
@@ -190,9 +195,7 @@ def _lifespan(parts: Parts) -> Any:
             await parts.feed.stop()
             with suppress(Exception):
                 await parts.credentials.flush_used_keys()
-            await parts.redis.aclose()
-            await parts.database.close()
-            parts.hasher.close()
+            await parts.close()
 
     return lifespan
 

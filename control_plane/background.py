@@ -1,10 +1,12 @@
 """The process of the claim loops: any number may run, each piece of work is done once."""
 
+import argparse
 import asyncio
 import signal
 from datetime import timedelta
 
 import structlog
+import uvloop
 
 from control_plane.accounts.mail import MailLoop
 from control_plane.accounts.repository import ExpiryRepository
@@ -36,6 +38,11 @@ def jobs(database: Database) -> list[Job]:
         Job("expired-idempotency-keys", timedelta(minutes=15), expired_idempotency_keys),
         Job("old-revocations", timedelta(minutes=15), old_revocations),
     ]
+
+
+def run_until_stopped(settings: Settings, _options: argparse.Namespace) -> int:
+    uvloop.run(run(settings))
+    return 0
 
 
 async def run(settings: Settings) -> None:

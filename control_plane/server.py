@@ -1,11 +1,13 @@
 """Serves the API with granian, inside this process, and stops in order."""
 
+import argparse
 import asyncio
 import signal
 import socket
 from contextlib import suppress
 
 import structlog
+import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
@@ -14,6 +16,10 @@ from control_plane.http.request_context import RequestContext
 from control_plane.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+
+def serve_until_stopped(settings: Settings, _options: argparse.Namespace) -> int:
+    return uvloop.run(serve(settings))
 
 
 async def serve(settings: Settings) -> int:
