@@ -106,7 +106,10 @@ def read_settings(reader: EnvironmentReader) -> Settings:
         password_reset_seconds=reader.seconds(
             "WAYPOST_PASSWORD_RESET_SECONDS", 3600, minimum=60, maximum=86_400
         ),
-        hashing_threads=reader.integer("WAYPOST_HASHING_THREADS", os.cpu_count() or 1, minimum=1, maximum=64),
+        # Half of the cores: a storm of log-ins must not starve the requests of everybody else.
+        hashing_threads=reader.integer(
+            "WAYPOST_HASHING_THREADS", max(1, (os.cpu_count() or 1) // 2), minimum=1, maximum=64
+        ),
         hashing_queue=reader.integer("WAYPOST_HASHING_QUEUE", 64, minimum=1, maximum=10_000),
         max_body_bytes=reader.integer("WAYPOST_MAX_BODY_BYTES", 1_048_576, minimum=1024, maximum=268_435_456),
         database_pool=reader.integer("WAYPOST_DATABASE_POOL", 20, minimum=1, maximum=500),

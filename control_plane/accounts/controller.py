@@ -26,7 +26,7 @@ from control_plane.accounts.schemas import (
     UserView,
     WhoAmI,
 )
-from control_plane.accounts.service import Account, ApiKeys
+from control_plane.accounts.service import Account, ApiKeys, usage
 from control_plane.accounts.sign_in import SignIn
 from control_plane.db.engine import SystemSite
 from control_plane.errors import not_found
@@ -174,13 +174,12 @@ class AccountController(Controller):
         return await Account(db, hasher).change_password(data, sign_in, _user_agent(request))
 
     @get("/v1/users/me/usage", opt=scoped(Scope.USAGE_READ), summary="What is used of each limit")
-    async def usage(
+    async def own_usage(
         self,
         request: UserRequest,
         db: NamedDependency[AsyncSession],
-        hasher: NamedDependency[PasswordHasher],
     ) -> UsageView:
-        return await Account(db, hasher).usage(request.user)
+        return await usage(db, request.user)
 
     @get("/v1/whoami", opt=scoped(ANY_KEY), summary="Who a credential belongs to", sync_to_thread=False)
     def who_am_i(self, request: UserRequest) -> WhoAmI:

@@ -1,5 +1,6 @@
 """From what a caller sends to who they are; cached for as long as this replica hears of revocations."""
 
+import asyncio
 import time
 import uuid
 from collections import OrderedDict
@@ -54,6 +55,7 @@ class Credentials:
         # Raised by every revocation: a look-up that began before it must not be cached after it.
         self._generation = 0
         self.used_keys: dict[uuid.UUID, datetime] = {}
+        self._looking_up: dict[str, asyncio.Task[_Known | None]] = {}
 
     async def authenticate(self, credential: str) -> Principal:
         if credential.startswith(api_keys.PREFIX):
@@ -112,6 +114,19 @@ class Credentials:
         return known
 
     async def _look_up(self, name: str, credential_id: LoginId | str) -> _Known | None:
+        """Requests that miss the cache together ask together; a look-up that a revocation overtook is not
+        joined, because it may have read what was true before.
+        """
+        flight = f"{self._generation}:{name}"
+        task = self._looking_up.get(flight)
+        if task is None:
+            task = asyncio.create_task(self._load(name, credential_id))
+            self._looking_up[flight] = task
+            task.add_done_callback(lambda _: self._looking_up.pop(flight, None))
+        # Shielded: a caller that hangs up does not take the answer from the others.
+        return await asyncio.shield(task)
+
+    async def _load(self, name: str, credential_id: LoginId | str) -> _Known | None:
         generation = self._generation
         async with self._database.system(SystemSite.CREDENTIAL_LOOKUP) as session:
             repository = CredentialRepository(session)

@@ -77,10 +77,6 @@ class Account:
         await self._confirmed(password, "/password")
         await self._repository.remove()
 
-    async def usage(self, principal: Principal) -> UsageView:
-        usage = await Quotas(self._session).usage(principal.limits)
-        return UsageView(tier=Tier(principal.tier), limits=principal.limits, usage=usage)
-
     async def _confirmed(self, password: str, pointer: str) -> User:
         """Nothing is held while a thread hashes; afterwards the account is read anew."""
         verified = (await self.profile()).password_hash
@@ -90,6 +86,11 @@ class Account:
         if not right or user is None or user.password_hash != verified:
             raise _wrong_password(pointer)
         return user
+
+
+async def usage(session: AsyncSession, principal: Principal) -> UsageView:
+    used = await Quotas(session).usage(principal.limits)
+    return UsageView(tier=Tier(principal.tier), limits=principal.limits, usage=used)
 
 
 class ApiKeys:

@@ -1,5 +1,6 @@
 """How often something may happen: GCRA in Redis, and the same rule in memory while Redis is away."""
 
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
 
 from control_plane.redis_map import REDIS_FAILURES, Breaker
 
@@ -76,15 +78,22 @@ class LocalLimiter:
 
 
 class RedisLimiter:
+    """Calls the script by its hash itself: the client's own wrapper costs half as much again per check."""
+
     def __init__(self, redis: Redis) -> None:
-        self._script = redis.register_script(_SCRIPT)
+        self._redis = redis
+        # The hash is Redis's name for a script; nothing is kept secret by it.
+        self._hash = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
     async def check(self, buckets: Sequence[Bucket]) -> list[Verdict]:
-        arguments: list[int] = []
+        keys = [f"limit:{bucket.key}" for bucket in buckets]
+        arguments: list[Any] = [len(buckets), *keys]
         for bucket in buckets:
             arguments += (bucket.interval_us, bucket.quota)
-        keys = [f"limit:{bucket.key}" for bucket in buckets]
-        answers: Any = await self._script(keys=keys, args=arguments)
+        try:
+            answers: Any = await self._redis.evalsha(self._hash, *arguments)
+        except NoScriptError:  # a new or a flushed server
+            answers = await self._redis.eval(_SCRIPT, *arguments)
         return [
             Verdict(bucket, bool(allowed), remaining, wait / _MICROSECONDS, used / _MICROSECONDS)
             for bucket, (allowed, remaining, wait, used) in zip(buckets, answers, strict=True)

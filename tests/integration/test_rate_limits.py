@@ -83,6 +83,23 @@ async def test_redis_stopped_in_the_middle_requests_go_on_and_limits_too(start_r
         valkey.stop()
 
 
+async def test_a_flushed_redis_costs_no_request_and_no_limit(start_replica, tmp_path: Path):
+    valkey = EmbeddedValkey(tmp_path / "valkey")
+    valkey.start()
+    try:
+        replica = await start_replica(WAYPOST_REDIS_URL=valkey.url)
+        person = await People(replica)(tier=Tier.BASIC)
+        for _ in range(3):
+            assert (await person.call("GET", "/v1/whoami")).status_code == 200
+            await replica.parts.redis.execute_command("FLUSHALL")
+            await replica.parts.redis.execute_command("SCRIPT FLUSH")
+        assert await fallbacks(person) == 0
+        left = (await person.call("GET", "/v1/whoami")).headers["ratelimit"]
+        assert left.startswith('"requests";r=59;')
+    finally:
+        valkey.stop()
+
+
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nowhere/redis.sock"])
 async def test_a_start_without_redis_works(start_replica, url: str):
     replica = await start_replica(WAYPOST_REDIS_URL=url)

@@ -152,6 +152,22 @@ async def test_a_lookup_that_began_before_a_revocation_is_not_cached_after_it(pe
     assert (await person.call("GET", "/v1/whoami", bearer=created["key"])).status_code == 401
 
 
+async def test_requests_that_miss_the_cache_together_ask_the_database_once(people: People, monkeypatch):
+    person = await people()
+    key = (await person.new_key())["key"]
+    credentials, asked = person.replica.parts.credentials, []
+    load = credentials._load_key
+
+    async def counted(repository, key_id):
+        asked.append(key_id)
+        return await load(repository, key_id)
+
+    monkeypatch.setattr(credentials, "_load_key", counted)
+    answers = await asyncio.gather(*(person.call("GET", "/v1/whoami", bearer=key) for _ in range(30)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(asked) == 1
+
+
 async def test_a_logout_is_heard_by_the_other_replicas(people: People, start_replica):
     person, other = await people(), await start_replica()
     assert (await person.call("GET", "/v1/users/me", on=other)).status_code == 200

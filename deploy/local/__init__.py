@@ -1,0 +1,1 @@
+"""Starts the whole of Waypost on one machine, with nothing but Python installed on it."""

@@ -1,0 +1,77 @@
+"""The environment that each child gets: the worker never sees what belongs to the control plane."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.ports import HOST
+from deploy.local.private_files import make_private_folder
+
+_CONTROL_PLANE_ONLY = (
+    "WAYPOST_DATABASE_URL",
+    "WAYPOST_REDIS_URL",
+    "WAYPOST_MASTER_KEY",
+    "WAYPOST_JOIN_TOKENS",
+    "WAYPOST_ADMIN_PASSWORD",
+    "WAYPOST_SMTP_URL",
+    "WAYPOST_METRICS_TOKEN",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    inherited: Mapping[str, str]
+    data_dir: Path
+    port: int
+    database_url: str
+    redis_url: str
+    master_key: str
+    join_token: str
+
+    @property
+    def api(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+
+def control_plane_environment(here: Surroundings) -> dict[str, str]:
+    tokens = [here.inherited.get("WAYPOST_JOIN_TOKENS", "").strip(), here.join_token]
+    return {
+        **_common(here.inherited),
+        "WAYPOST_DATA_DIR": str(here.data_dir),
+        "WAYPOST_DATABASE_URL": here.database_url,
+        "WAYPOST_REDIS_URL": here.redis_url,
+        "WAYPOST_MASTER_KEY": here.master_key,
+        "WAYPOST_HOST": HOST,
+        "WAYPOST_PORT": str(here.port),
+        "WAYPOST_JOIN_TOKENS": ",".join(token for token in tokens if token),
+    }
+
+
+def first_worker_environment(here: Surroundings) -> dict[str, str]:
+    return worker_environment(here.inherited, here.data_dir, "worker-1", here.api, here.join_token)
+
+
+def worker_environment(
+    inherited: Mapping[str, str], data_dir: Path, worker_id: str, control_plane: str, join_token: str
+) -> dict[str, str]:
+    folder = data_dir / "workers" / worker_id
+    make_private_folder(folder.parent)
+    make_private_folder(folder)
+    common = {name: value for name, value in _common(inherited).items() if name not in _CONTROL_PLANE_ONLY}
+    return {
+        **common,
+        "WAYPOST_DATA_DIR": str(folder),
+        "WAYPOST_CONTROL_PLANE_URL": control_plane,
+        "WAYPOST_JOIN_TOKEN": join_token,
+        "WAYPOST_WORKER_ID": worker_id,
+    }
+
+
+def _common(inherited: Mapping[str, str]) -> dict[str, str]:
+    defaults = {"WAYPOST_ENVIRONMENT": "development", "WAYPOST_LOG_FORMAT": "json"}
+    given = {name: value for name, value in inherited.items() if value or name not in defaults}
+    # A proxy for the outside world must not be asked for addresses of this machine.
+    direct = ",".join(
+        filter(None, [inherited.get("NO_PROXY") or inherited.get("no_proxy"), "127.0.0.1,localhost"])
+    )
+    return {**defaults, **given, "NO_PROXY": direct, "no_proxy": direct, "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,37 @@
+"""Starts the load generator as a process of its own and fetches what it measured."""
+
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+
+from deploy.local.child import Child
+from deploy.local.errors import LaunchError
+from tests.bench.http_load import Job, Result
+
+_START_AND_END_SECONDS = 60.0
+
+
+def run_load(job: Job, folder: Path, environment: dict[str, str]) -> Result:
+    name = f"load-{secrets.token_hex(4)}"
+    job_file, result_file, log = (folder / f"{name}.{kind}" for kind in ("job", "result", "log"))
+    job_file.write_bytes(msgspec.json.encode(job))
+    child = Child(
+        name,
+        title="the load generator",
+        arguments=("tests.bench.http_load", str(job_file), str(result_file)),
+        environment=environment,
+        log_file=log,
+        stop_seconds=2.0,
+    )
+    end = time.monotonic() + job.warm_up_seconds + job.seconds + _START_AND_END_SECONDS
+    try:
+        child.start()
+        while child.alive() and time.monotonic() < end:
+            time.sleep(0.02)
+    finally:
+        child.stop()
+    if child.exit_code != 0:
+        raise LaunchError(f"{child.title} {child.how_it_ended()}:", child.last_words())
+    return msgspec.json.decode(result_file.read_bytes(), type=Result)
