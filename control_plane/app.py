@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from control_plane.accounts.access_tokens import AccessTokens
 from control_plane.accounts.controller import CONTROLLERS as ACCOUNT_CONTROLLERS
 from control_plane.accounts.credentials import Credentials
-from control_plane.accounts.mail import MailOutbox
+from control_plane.accounts.mail import MailOutbox, OutgoingMail
 from control_plane.accounts.passwords import PasswordHasher
 from control_plane.accounts.refresh_tokens import RefreshTokens
 from control_plane.accounts.sign_in import SignIn
@@ -106,7 +106,7 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
         credentials=credentials,
         feed=feed,
         sign_in=sign_in,
-        health=Health(database, redis, VERSION),
+        health=Health(database, redis, VERSION, queues={"mail": OutgoingMail}),
         periodic_work=periodic_work,
     )
 

@@ -39,6 +39,27 @@ class Claim:
     row: RowMapping
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much work there is: due now, being done, and due later (postponed after a failure, or planned)."""
+
+    waiting: int
+    active: int
+    delayed: int
+
+
+async def depth(session: AsyncSession, model: type[Base]) -> Depth:
+    table: Any = model.__table__
+    now = func.statement_timestamp()
+    held = func.coalesce(table.c.claimed_until > now, False)
+    counts = [
+        func.count().filter(condition)
+        for condition in (and_(~held, table.c.due_at <= now), held, and_(~held, table.c.due_at > now))
+    ]
+    row: Any = (await session.execute(select(*counts).select_from(table))).one()
+    return Depth(waiting=row[0], active=row[1], delayed=row[2])
+
+
 class Claims:
     """The claims on one table."""
 

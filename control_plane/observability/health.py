@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
 
+from control_plane.db.base import Base
+from control_plane.db.claims import Depth, depth
 from control_plane.db.engine import Database, SystemSite
 from control_plane.db.migrations import applied_revision, newest_revision
 
@@ -26,9 +28,12 @@ class Readiness(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Health:
-    def __init__(self, database: Database, redis: Redis, version: str) -> None:
+    def __init__(
+        self, database: Database, redis: Redis, version: str, queues: Mapping[str, type[Base]]
+    ) -> None:
         self._database = database
         self._redis = redis
+        self._queues = queues
         self._expected_revision = newest_revision()
         self._version = version
         self._started = time.monotonic()
@@ -42,14 +47,23 @@ class Health:
         return Readiness(_overall(checks, needed=set(checks)), checks)
 
     async def report(self) -> dict[str, Any]:
-        database, redis = await asyncio.gather(self.database(), self.redis())
+        database, redis, queues = await asyncio.gather(self.database(), self.redis(), self.queues())
         checks = {"database": database, "redis": redis}
         return {
             "status": _overall(checks, needed={"database"}),
             "version": self._version,
             "uptimeSeconds": round(time.monotonic() - self._started),
             "checks": checks,
+            "queues": queues,
         }
+
+    async def queues(self) -> dict[str, Depth] | None:
+        """None while the database cannot tell."""
+        try:
+            async with asyncio.timeout(_PATIENCE), self._database.system(SystemSite.HEALTH) as session:
+                return {name: await depth(session, model) for name, model in self._queues.items()}
+        except Exception:
+            return None
 
     async def database(self) -> Part:
         async def look() -> str | None:

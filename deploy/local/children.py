@@ -51,7 +51,8 @@ ADMIN_ACCOUNT = SetupStep(
 )
 
 CHILDREN = (
-    ChildRow("api", "API", ("control_plane", "api"), control_plane_environment, 10.0, "/health/ready"),
+    # Longer than the API takes to finish what is in flight (WAYPOST_DRAIN_SECONDS).
+    ChildRow("api", "API", ("control_plane", "api"), control_plane_environment, 15.0, "/health/ready"),
     ChildRow("background", "Background", ("control_plane", "background"), control_plane_environment, 10.0),
     ChildRow("worker", "Worker", ("worker",), first_worker_environment, 25.0),
 )

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 
 from control_plane.accounts.mail import OutgoingMail
 from control_plane.db.claim_loop import ClaimLoop
-from control_plane.db.claims import Claim, Claims
+from control_plane.db.claims import Claim, Claims, Depth, depth
 from control_plane.db.engine import Database, SystemSite
 from shared.ids import new_uuid
 
@@ -102,6 +102,20 @@ async def test_postponed_work_waits_until_it_is_due(work: Work, database: Databa
     assert await work.take() == []
     await work.change(due_at=func.clock_timestamp())
     assert len(await work.take()) == 1
+
+
+async def test_the_depth_tells_due_held_and_later_apart(work: Work, database: Database):
+    async def now() -> Depth:
+        async with database.system(SITE) as session:
+            return await depth(session, OutgoingMail)
+
+    before = await now()
+    await work.add(5)
+    await work.add(2, due_in=60)
+    await work.take(3)
+    after = await now()
+    told = (after.waiting - before.waiting, after.active - before.active, after.delayed - before.delayed)
+    assert told == (2, 3, 2)
 
 
 async def test_under_contention_each_row_is_taken_once(work: Work):

@@ -148,6 +148,7 @@ async def test_health_tells_each_part(replica: Replica):
     health = (await replica.client.get("/health")).json()
     assert health["status"] == "up"
     assert set(health["checks"]) == {"database", "redis"}
+    assert set(health["queues"]["mail"]) == {"waiting", "active", "delayed"}
 
 
 async def test_without_a_database_it_lives_and_is_not_ready(start_replica):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -104,6 +105,25 @@ async def test_every_table_has_row_level_security(database: Database):
             )
         )
         assert unprotected.all() == []
+
+
+async def test_the_api_needs_no_owner_only_the_two_roles(start_replica, database_url: str):
+    """An operator may run it with a login that owns nothing and could not change the schema."""
+    login, password = f"login_{new_uuid().hex[:12]}", "only-for-this-test"
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(f"CREATE ROLE {login} LOGIN NOINHERIT PASSWORD '{password}'")
+    await connection.execute(f"GRANT waypost_app, waypost_system TO {login}")
+    owner = database_url.partition("//")[2].partition("@")[0]
+    try:
+        replica = await start_replica(WAYPOST_DATABASE_URL=database_url.replace(owner, f"{login}:{password}"))
+        person = await People(replica)()
+        assert (await person.call("GET", "/v1/users/me")).status_code == 200
+        assert (await replica.client.get("/health/ready")).status_code == 200
+    finally:
+        await replica.parts.database.close()
+        await replica.parts.feed.stop()
+        await connection.execute(f"DROP ROLE {login}")
+        await connection.close()
 
 
 async def test_a_repository_of_one_kind_refuses_a_session_of_the_other(database: Database):
