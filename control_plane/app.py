@@ -17,12 +17,14 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from control_plane.accounts.access_tokens import AccessTokens
-from control_plane.accounts.controller import CONTROLLERS as ACCOUNT_CONTROLLERS
+from control_plane.accounts.api_key_controller import ApiKeyController
+from control_plane.accounts.controller import AccountController
 from control_plane.accounts.credentials import Credentials
 from control_plane.accounts.mail import MailOutbox, OutgoingMail
 from control_plane.accounts.passwords import PasswordHasher
 from control_plane.accounts.refresh_tokens import RefreshTokens
 from control_plane.accounts.sign_in import SignIn
+from control_plane.accounts.sign_in_controller import SIGN_IN_CONTROLLERS
 from control_plane.admin.controller import AdminUserController
 from control_plane.dashboard.pages import style
 from control_plane.dashboard.password_reset import PasswordResetPage
@@ -122,7 +124,9 @@ def litestar_app(parts: Parts) -> Litestar:
         route_handlers=[
             HealthController,
             DocumentationController,
-            *ACCOUNT_CONTROLLERS,
+            *SIGN_IN_CONTROLLERS,
+            AccountController,
+            ApiKeyController,
             AdminUserController,
             PasswordResetPage,
             style,

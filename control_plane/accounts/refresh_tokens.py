@@ -29,7 +29,7 @@ class RefreshTokens:
         login_id = LoginId(new_uuid())
         expires_at = datetime.now(UTC) + self._lifetime
         session.add(
-            Login(id=login_id, user_id=user_id, expires_at=expires_at, user_agent=user_agent[:200]),
+            Login(id=login_id, user_id=user_id, expires_at=expires_at, user_agent=user_agent),
         )
         return login_id, self._issue(session, user_id, login_id)
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import Any
@@ -130,6 +131,11 @@ class _Answer:
 
     def seconds_to_start(self, otherwise: float) -> float:
         return otherwise if self._started is None else self._started - self._created
+
+
+def user_agent(headers: Mapping[str, str]) -> str:
+    """What a person recognises a device by; never longer than a line."""
+    return headers.get("user-agent", "")[:200]
 
 
 def client_address(scope: Any, headers: dict[bytes, bytes], trusted: Networks) -> str:

@@ -1,0 +1,1 @@
+"""The Signal protocol in libsignal's wire format: keys, X3DH, the double ratchet, sender keys."""
