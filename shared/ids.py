@@ -12,6 +12,7 @@ LoginId = NewType("LoginId", uuid.UUID)
 ApiKeyId = NewType("ApiKeyId", uuid.UUID)
 SessionId = NewType("SessionId", uuid.UUID)
 WorkerId = NewType("WorkerId", str)
+Epoch = NewType("Epoch", int)
 
 NAME_MAX_LENGTH = 50
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")

@@ -1,23 +1,33 @@
-"""python -m worker"""
+"""python -m worker [prepare-store]"""
 
-import asyncio
+import argparse
+import os
 import sys
+from collections.abc import Callable
+from importlib import import_module
 
 from shared.environment import SettingsError
-from shared.log_lines import configure_log_lines
-from worker.app import run
-from worker.settings import Settings
+
+# Each command loads what it needs and no more: the client library is heavy.
+_COMMANDS = {
+    "run": ("run a worker node (the default)", "worker.app:main"),
+    "prepare-store": ("make the tables of the credential store", "worker.whatsapp.prepare_store:main"),
+}
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m worker", description="Waypost's worker node.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, (about, _) in _COMMANDS.items():
+        commands.add_parser(name, help=about)
+    module, _, function = _COMMANDS[parser.parse_args().command or "run"][1].partition(":")
+    command: Callable[[dict[str, str]], int] = getattr(import_module(module), function)
     try:
-        settings = Settings.from_environment()
+        return command(dict(os.environ))
     except SettingsError as error:
         for problem in error.problems:
             print(f"waypost: {problem}", file=sys.stderr)
         return 2
-    configure_log_lines(settings.log_format, settings.log_level, f"worker:{settings.worker_id}")
-    return asyncio.run(run(settings))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,22 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Mapping
 
 import httpx
 
+from shared.log_lines import configure_log_lines
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 10.0
+
+
+def main(environment: Mapping[str, str]) -> int:
+    settings = Settings.from_environment(environment)
+    configure_log_lines(settings.log_format, settings.log_level, f"worker:{settings.worker_id}")
+    return asyncio.run(run(settings))
 
 
 async def run(settings: Settings) -> int:

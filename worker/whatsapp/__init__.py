@@ -1,0 +1,1 @@
+"""The engine: what we ask of a WhatsApp client, and the library behind it."""
