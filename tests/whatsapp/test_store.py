@@ -3,7 +3,6 @@
 import asyncio
 import stat
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +14,10 @@ from shared.ids import Epoch, SessionId, new_uuid
 from shared.redaction import Secret
 from worker.whatsapp.stores import PostgresStore, SqliteStore
 
-DEVICE = "INSERT INTO whatsmeow_device VALUES ($1, NULL, NULL, 1, $2, $2, $2, 1, $3, ''::bytea, ''::bytea, $3, $2, $3)"
+DEVICE = (
+    "INSERT INTO whatsmeow_device VALUES"
+    " ($1, NULL, NULL, 1, $2, $2, $2, 1, $3, ''::bytea, ''::bytea, $3, $2, $3)"
+)
 KEY, SIGNATURE = b"k" * 32, b"s" * 64
 
 
@@ -82,8 +84,8 @@ class Fence:
 
 
 @pytest.fixture
-async def fence(store_url: str) -> AsyncIterator[Fence]:
-    yield Fence(store_url)
+async def fence(store_url: str) -> Fence:
+    return Fence(store_url)
 
 
 async def test_preparing_twice_changes_nothing(store_url: str):
@@ -100,7 +102,8 @@ async def test_preparing_before_the_migrations_says_what_to_do(empty_database_ur
 
 async def test_every_table_of_the_library_has_a_fence(fence: Fence):
     unfenced = await fence.run(
-        "SELECT array_agg(c.relname::text) FROM pg_class c WHERE c.relnamespace = 'whatsapp_store'::regnamespace"
+        "SELECT array_agg(c.relname::text) FROM pg_class c"
+        " WHERE c.relnamespace = 'whatsapp_store'::regnamespace"
         " AND c.relname LIKE 'whatsmeow%' AND c.relkind = 'r'"
         " AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'fence')"
     )
