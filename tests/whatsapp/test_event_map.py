@@ -1,0 +1,56 @@
+"""What the library reports, and what it means; each row of the table, with the library's own messages."""
+
+import pytest
+
+from shared.session_state import REASONS, TRANSITIONS, Reason, SessionState
+from worker.whatsapp.event_map import QR_PHASE_ENDS, STATE_EVENTS, Then, meaning_of
+from worker.whatsapp.library import events
+
+S, R = SessionState, Reason
+ROWS = [
+    (events.ConnectedEv(), S.CONNECTED, R.LOGGED_IN, Then.GO_ON),
+    (events.DisconnectedEv(), S.RECONNECTING, R.CONNECTION_LOST, Then.GO_ON),
+    (events.StreamErrorEv(Code="599"), S.RECONNECTING, R.CONNECTION_LOST, Then.GO_ON),
+    (events.KeepAliveTimeoutEv(), S.RECONNECTING, R.DEAF, Then.GO_ON),
+    (events.KeepAliveRestoredEv(), S.CONNECTED, R.LOGGED_IN, Then.GO_ON),
+    (events.LoggedOutEv(), S.LOGGED_OUT, R.LOGGED_OUT_BY_PHONE, Then.FORGET),
+    (events.StreamReplacedEv(), S.DISCONNECTED, R.REPLACED, Then.STOP),
+    (events.TemporaryBanEv(Code=2, Expire=3600), S.AUTH_FAILED, R.BANNED, Then.STOP),
+    (events.ClientOutdatedEv(), S.AUTH_FAILED, R.OUTDATED, Then.STOP),
+    (events.ConnectFailureEv(Reason=2), S.LOGGED_OUT, R.LOGGED_OUT_BY_PHONE, Then.FORGET),
+    (events.ConnectFailureEv(Reason=3), S.AUTH_FAILED, R.BANNED, Then.STOP),
+    (events.ConnectFailureEv(Reason=4), S.LOGGED_OUT, R.LOGGED_OUT_BY_PHONE, Then.FORGET),
+    (events.ConnectFailureEv(Reason=6), S.AUTH_FAILED, R.OUTDATED, Then.STOP),
+    (events.ConnectFailureEv(Reason=10), S.RECONNECTING, R.NETWORK_UNAVAILABLE, Then.GO_ON),
+    (events.PairStatusEv(Status=2), S.INITIALIZING, R.PAIRED, Then.GO_ON),
+    (events.PairStatusEv(Status=1, Error="hmac"), S.AUTH_FAILED, R.PAIRING_FAILED, Then.STOP),
+]
+
+
+@pytest.mark.parametrize(("event", "state", "reason", "then"), ROWS, ids=lambda value: type(value).__name__)
+def test_each_event_has_its_meaning(event, state, reason, then):
+    meaning = meaning_of(event)
+    assert (meaning.state, meaning.reason, meaning.then) == (state, reason, then)
+
+
+def test_every_event_of_the_table_is_tried_here():
+    assert {type(row[0]) for row in ROWS} == set(STATE_EVENTS)
+
+
+def test_a_ban_tells_its_code_and_its_end():
+    meaning = meaning_of(events.TemporaryBanEv(Code=2, Expire=3600))
+    assert (meaning.detail, meaning.seconds) == ("blocked_by_users", 3600)
+
+
+def test_every_meaning_fits_the_table_of_states():
+    meanings = [meaning_of(row[0]) for row in ROWS] + list(QR_PHASE_ENDS.values())
+    for meaning in meanings:
+        assert meaning.reason in REASONS[meaning.state]
+    for meaning in meanings:
+        if meaning.then is not Then.GO_ON:
+            assert meaning.state in TRANSITIONS[S.CONNECTED] | TRANSITIONS[S.QR_PENDING]
+
+
+def test_only_what_is_lost_for_good_forgets_the_credentials():
+    forgetting = {meaning_of(row[0]).state for row in ROWS if meaning_of(row[0]).then is Then.FORGET}
+    assert forgetting == {S.LOGGED_OUT}
