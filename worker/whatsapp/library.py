@@ -13,5 +13,8 @@ import pylibmagic  # noqa: F401
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ResourceWarning)
     from neonize.aioze import client, events
+    from neonize.proto.Neonize_pb2 import JID
+    from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["client", "events"]
+__all__ = ["JID", "DeviceProps", "Message", "client", "events"]
