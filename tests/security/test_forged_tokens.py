@@ -1,6 +1,7 @@
 """Access tokens that nobody issued: every one is refused in the same way."""
 
 import base64
+import hmac
 import json
 import time
 import uuid
@@ -23,10 +24,19 @@ def _unsigned(header: dict[str, object], claims: dict[str, object]) -> str:
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "."
 
 
+def _signed(header: dict[str, object], claims: dict[str, object], key: bytes, digest: str) -> str:
+    """By hand, because the library would not sign what a forger signs."""
+    unsigned = _unsigned(header, claims)[:-1]
+    signature = hmac.digest(key, unsigned.encode(), digest)
+    return f"{unsigned}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
 FORGERIES = {
     "no algorithm": lambda h, c, k: _unsigned(h | {"alg": "none"}, c),
     "no signature": lambda h, c, k: _unsigned(h, c),
-    "another algorithm": lambda h, c, k: jwt.encode(c, k * 2, "HS512", headers=h),
+    "another algorithm and a longer key": lambda h, c, k: _signed(h | {"alg": "HS512"}, c, k * 2, "sha512"),
+    "another algorithm with the very key": lambda h, c, k: _signed(h | {"alg": "HS384"}, c, k, "sha384"),
+    "the algorithm's name in another case": lambda h, c, k: _signed(h | {"alg": "hs256"}, c, k, "sha256"),
     "another key": lambda h, c, k: jwt.encode(c, b"x" * 32, "HS256", headers=h),
     "a key id that is a path": lambda h, c, k: jwt.encode(
         c, b"\0" * 32, "HS256", headers=h | {"kid": "../../dev/null"}

@@ -13,6 +13,7 @@ IMPORTS = """
 from sqlalchemy import select, delete, update
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 """
+POSTGRES_INSERT = "from sqlalchemy.dialects.postgresql import insert as postgres_insert\n"
 
 
 def test_the_control_plane_is_clean():
@@ -30,6 +31,11 @@ def test_every_listed_site_is_used_and_every_used_site_is_listed():
         ("class R(TenantRepository):\n def f(self):\n  return [delete(User) for _ in x]", "not scoped"),
         ("class B(TenantRepository): pass\nclass R(B):\n def f(self):\n  return update(User)", "not scoped"),
         ("def f():\n return select(User)", "outside of a repository"),
+        *[
+            (f"from sqlalchemy import {name}\ndef f():\n return {name}('x')", "outside of a repository")
+            for name in ("insert", "text", "exists")
+        ],
+        (f"{POSTGRES_INSERT}def f():\n return postgres_insert(User)", "outside of a repository"),
         ("class Service:\n def f(self):\n  return select(User)", "no repository"),
         ("def f(database):\n return database.system('anything')", "SystemSite"),
         ("def f(database):\n return database.system_session(choose())", "SystemSite"),
