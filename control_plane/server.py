@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import logging
+import os
 import signal
 import socket
 from contextlib import suppress
@@ -16,6 +18,9 @@ from control_plane.http.request_context import RequestContext
 from control_plane.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+# After what was in flight had its time: for connections to close and pools to empty.
+_STOP_SECONDS = 2.0
 
 
 def serve_until_stopped(settings: Settings, _options: argparse.Namespace) -> int:
@@ -53,7 +58,13 @@ async def serve(settings: Settings) -> int:
     log.info("api_stopping", in_flight=app.in_flight)
     await _drained(app, settings.drain_seconds)
     server.stop()  # type: ignore[no-untyped-call]
-    await serving
+    done, _ = await asyncio.wait({serving}, timeout=_STOP_SECONDS)
+    if not done:
+        # A client that never ends its request must not hold up the end: the server itself would wait for it.
+        log.warning("api_stopped_with_requests", in_flight=app.in_flight)
+        await parts.close()
+        logging.shutdown()
+        os._exit(0)
     log.info("api_stopped")
     return 0
 

@@ -16,6 +16,8 @@ from alembic import command
 log = structlog.get_logger(__name__)
 
 _ADVISORY_LOCK = 0x77617970
+# Short, because whoever comes after a migration that waits for a lock waits as well.
+LOCK_TIMEOUT = "5s"
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -48,7 +50,7 @@ async def migrate(dsn: str, revision: str = "head") -> None:
                 async with engine.begin() as connection:
                     await connection.execute(text("SET LOCAL lock_timeout = '60s'"))
                     await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-                    await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+                    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
                     await connection.run_sync(_move, revision)
     finally:
         await engine.dispose()

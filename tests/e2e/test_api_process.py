@@ -34,9 +34,9 @@ def free_port() -> int:
 
 
 class Api:
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, **changes: str) -> None:
         self.port = free_port()
-        self._environment = environment(database_url, self.port)
+        self._environment = environment(database_url, self.port) | changes
 
     async def start(self) -> "Api":
         log = (run_folder.logs() / f"api-{self.port}.log").open("w")
@@ -94,6 +94,23 @@ async def test_a_request_that_has_begun_is_answered_before_the_end(api: Api):
         run_folder.note_secrets_of(json.loads((await reader.read()).partition(b"\r\n\r\n")[2]))
         assert await api.process.wait() == 0
     writer.close()
+
+
+async def test_a_request_that_never_ends_does_not_hold_the_end_up(database_url: str):
+    api = await Api(database_url, WAYPOST_DRAIN_SECONDS="0.3").start()
+    _, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write(b"POST /v1/auth/register HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    assert await api.get("/health/live") == 200
+    api.process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(10):
+            assert await api.process.wait() == 0
+    finally:
+        if api.process.returncode is None:
+            api.process.kill()
+        await api.process.wait()
+        writer.close()
 
 
 async def test_without_requests_it_ends_at_once(api: Api):

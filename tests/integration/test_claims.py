@@ -1,7 +1,7 @@
 """The claim primitive: eligibility, order, unlock, stale token, contention, and the loop on top."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -12,6 +12,7 @@ from control_plane.db.claim_loop import ClaimLoop
 from control_plane.db.claims import Claim, Claims, Depth, depth
 from control_plane.db.engine import Database, SystemSite
 from shared.ids import new_uuid
+from tests.waiting import until
 
 SITE = SystemSite.MAIL_LOOP
 # Any table of claimable work will do; each test speaks only of the rows that it made.
@@ -42,6 +43,12 @@ class Work:
     async def change(self, **values: object) -> None:
         async with self.database.system(SITE) as session:
             await session.execute(update(OutgoingMail).where(OutgoingMail.id.in_(self.ids)).values(**values))
+
+    async def now(self) -> datetime:
+        async with self.database.system(SITE) as session:
+            moment = await session.scalar(select(func.clock_timestamp()))
+        assert isinstance(moment, datetime)
+        return moment
 
     async def left(self) -> list[OutgoingMail]:
         async with self.database.system(SITE) as session:
@@ -195,6 +202,135 @@ async def test_work_whose_claim_was_lost_is_stopped(work: Work, database: Databa
             raise
 
     await run_until(ClaimLoop("test", claims, handle, database, SITE, idle_seconds=0.05), stopped)
+
+
+async def test_a_database_that_fails_for_a_moment_does_not_end_the_loop(
+    work: Work, database: Database, monkeypatch
+):
+    await work.add(1)
+    claims, done, failures = work.claims(), asyncio.Event(), []
+    take = claims.take
+
+    async def failing(session, limit):
+        if len(failures) < 3:
+            failures.append(1)
+            raise OSError("the database is away")
+        return await take(session, limit)
+
+    async def handle(claim: Claim) -> None:
+        async with database.system(SITE) as session:
+            await claims.remove(session, claim)
+        done.set()
+
+    monkeypatch.setattr(claims, "take", failing)
+    await run_until(ClaimLoop("test", claims, handle, database, SITE, idle_seconds=0.02), done)
+    assert len(failures) == 3
+
+
+async def test_a_renewal_that_fails_once_is_tried_again(work: Work, database: Database, monkeypatch):
+    await work.add(1)
+    claims, done, renewals = work.claims(lease=0.6), asyncio.Event(), []
+    renew = claims.renew
+
+    async def failing_once(session, claim):
+        renewals.append(1)
+        if len(renewals) == 1:
+            raise OSError("the database is away")
+        return await renew(session, claim)
+
+    async def handle(claim: Claim) -> None:
+
+        async def renewed_again() -> bool:
+            return len(renewals) >= 4
+
+        await until(renewed_again)
+        async with database.system(SITE) as session:
+            assert await claims.remove(session, claim)
+        done.set()
+
+    monkeypatch.setattr(claims, "renew", failing_once)
+    await run_until(ClaimLoop("test", claims, handle, database, SITE, idle_seconds=0.05), done)
+
+
+async def test_a_nudge_makes_the_loop_look_at_once(work: Work, database: Database):
+    claims, done, looked = work.claims(), asyncio.Event(), asyncio.Event()
+    take = claims.take
+
+    async def noted(session, limit):
+        found = await take(session, limit)
+        looked.set()
+        return found
+
+    claims.take = noted  # type: ignore[method-assign]
+
+    async def handle(claim: Claim) -> None:
+        async with database.system(SITE) as session:
+            await claims.remove(session, claim)
+        done.set()
+
+    # It would look by itself only after ten minutes.
+    loop = ClaimLoop("test", claims, handle, database, SITE, idle_seconds=600)
+    stopping = asyncio.Event()
+    running = asyncio.create_task(loop.run(stopping))
+    await looked.wait()
+    await work.add(1)
+    # The list of rows that the claims speak of is part of their statement: look anew with the new row in it.
+    claims._only = work.claims()._only
+    loop.nudge()
+    async with asyncio.timeout(10):
+        await done.wait()
+        stopping.set()
+        await running
+
+
+async def test_work_that_fails_again_and_again_waits_longer_each_time_up_to_a_cap(
+    work: Work, database: Database
+):
+    await work.add(1)
+    claims, waits = work.claims(), []
+
+    async def handle(claim: Claim) -> None:
+        raise RuntimeError("it always fails")
+
+    loop = ClaimLoop("test", claims, handle, database, SITE)
+    for attempts in (1, 4, 50):
+        await work.change(attempts=attempts - 1, due_at=func.clock_timestamp() - timedelta(seconds=1))
+        (claim,) = await work.take()
+        before = await work.now()
+        await loop._work(claim)
+        (row,) = await work.left()
+        waits.append((row.due_at - before).total_seconds())
+    assert 0.9 <= waits[0] <= 2.5
+    assert 7.5 <= waits[1] <= 16.5
+    assert 295 <= waits[2] <= 601
+
+
+async def test_only_the_rows_that_the_claims_are_for_are_taken(work: Work, database: Database):
+    await work.add(2)
+    mine = Claims(OutgoingMail, lease=timedelta(seconds=30), only=[OutgoingMail.id == work.ids[1]])
+    async with database.system(SITE) as session:
+        taken = await mine.take(session, 10)
+    assert [claim.id for claim in taken] == [work.ids[1]]
+
+
+async def test_a_row_that_is_locked_is_passed_over_and_not_waited_for(work: Work, database: Database):
+    await work.add(2)
+    async with database.system(SITE) as session:
+        await session.execute(select(OutgoingMail).where(OutgoingMail.id == work.ids[0]).with_for_update())
+        async with asyncio.timeout(5):
+            assert [claim.id for claim in await work.take()] == [work.ids[1]]
+
+
+async def test_a_limited_take_takes_the_longest_due(work: Work):
+    await work.add(3)
+    await work.change(due_at=func.clock_timestamp() - timedelta(seconds=1))
+    async with work.database.system(SITE) as session:
+        await session.execute(
+            update(OutgoingMail)
+            .where(OutgoingMail.id == work.ids[2])
+            .values(due_at=func.clock_timestamp() - timedelta(seconds=50))
+        )
+    assert [claim.id for claim in await work.take(1)] == [work.ids[2]]
 
 
 async def test_stopping_waits_for_what_is_in_flight(work: Work, database: Database):

@@ -3,9 +3,11 @@
 import json
 import logging
 
+import asyncpg
 import pytest
 
 from control_plane.accounts.service import ApiKeys
+from control_plane.db import migrations
 from tests import run_folder
 from tests.factories import People, Person
 from tests.replica import Replica
@@ -163,10 +165,32 @@ async def test_without_a_database_it_lives_and_is_not_ready(start_replica):
     assert (await lost.client.get("/metrics")).status_code == 200
 
 
+async def test_what_is_down_is_told_by_name_and_without_the_words_of_its_driver(start_replica):
+    lost = await start_replica(WAYPOST_DATABASE_URL="postgresql://waypost:secretword@127.0.0.1:1/waypost")
+    report = await lost.client.get("/health")
+    assert report.status_code == 503
+    assert report.json()["status"] == "down"
+    assert report.json()["queues"] is None
+    detail = report.json()["checks"]["database"]["detail"]
+    assert detail.isidentifier(), detail
+
+
 async def test_a_database_without_a_schema_is_not_ready(start_replica, empty_database_url):
     early = await start_replica(WAYPOST_DATABASE_URL=empty_database_url)
     ready = await early.client.get("/health/ready")
     assert ready.status_code == 503
+
+
+async def test_a_database_of_another_release_is_not_ready(start_replica, empty_database_url):
+    await migrations.migrate(empty_database_url)
+    replica = await start_replica(WAYPOST_DATABASE_URL=empty_database_url)
+    assert (await replica.client.get("/health/ready")).status_code == 200
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute("UPDATE alembic_version SET version_num = 'another'")
+    await connection.close()
+    ready = await replica.client.get("/health/ready")
+    assert ready.status_code == 503
+    assert ready.json()["checks"]["database"]["detail"] == "waits for migrations"
 
 
 async def test_the_metrics_count_requests_and_can_be_closed(replica: Replica, start_replica):

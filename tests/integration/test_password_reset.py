@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
 from control_plane.accounts.mail import MailLoop, OutgoingMail
 from control_plane.accounts.models import PasswordReset
@@ -149,6 +149,41 @@ async def test_a_mail_that_the_server_refuses_is_tried_again(people: People, mak
 
         await until(due_again)
         await mail_server.mail_to(person.email)
+
+
+async def test_a_mail_goes_once_and_an_expired_one_does_not_go(people: People, make_settings, mail_server):
+    late, person = await people(), await people()
+    database = person.replica.parts.database
+    await ask(late)
+    async with database.system(SystemSite.MAIL_LOOP) as session:
+        await session.execute(update(OutgoingMail).values(expires_at=func.clock_timestamp()))
+    await ask(person)
+    async with MailRun(person, make_settings(WAYPOST_SMTP_URL=mail_server.url)):
+        await mail_server.mail_to(person.email)
+
+        async def outbox_is_empty() -> bool:
+            async with database.system(SystemSite.MAIL_LOOP) as session:
+                return not (await session.scalars(select(OutgoingMail.id))).all()
+
+        await until(outbox_is_empty)
+    assert late.email not in mail_server.boxes
+    assert len(mail_server.boxes[person.email]) == 1
+
+
+async def test_the_link_in_the_mail_leads_to_the_page(
+    people: People, make_settings, mail_server, start_replica
+):
+    public = await start_replica(WAYPOST_PUBLIC_URL="https://gate.example.com/")
+    person = await People(public)()
+    await ask(person)
+    async with MailRun(person, make_settings(WAYPOST_SMTP_URL=mail_server.url)):
+        mail = await mail_server.mail_to(person.email)
+    payload = mail.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    link = re.search(r"https://gate\.example\.com(/\S+)", payload.decode())
+    assert link is not None
+    run_folder.note_secret(token_in(link[1]))
+    assert "Set a new password" in (await public.client.get(link[1])).text
 
 
 async def test_development_without_a_server_writes_the_mail_to_a_private_file(

@@ -58,6 +58,15 @@ async def test_it_asks_again_until_the_control_plane_answers(number: signal.Sign
     await server.wait_closed()
 
 
+async def test_a_control_plane_that_is_not_there_yet_is_waited_for():
+    process = await start()
+    for _ in range(3):
+        assert "ConnectError" in await line_with(process, "control_plane_not_ready")
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await process.wait() == 0
+
+
 @pytest.mark.parametrize("name", GOOD)
 async def test_a_missing_setting_is_named(name: str):
     process = await start(**{name: ""})

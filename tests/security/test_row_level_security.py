@@ -96,6 +96,25 @@ async def test_a_tenant_cannot_touch_the_tables_of_the_system(database: Database
             await session.execute(text(f"SELECT * FROM {table}"))
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM password_resets",
+        "UPDATE password_resets SET used_at = NULL",
+        "INSERT INTO users (id, email, role) VALUES (gen_random_uuid(), 'x', 'admin')",
+        "INSERT INTO revocations (user_id) VALUES (gen_random_uuid())",
+        "DELETE FROM whatsapp_store.fences",
+    ],
+)
+async def test_a_tenant_has_no_right_that_it_does_not_need(
+    database: Database, people: People, statement: str
+):
+    person = await people()
+    with pytest.raises(DBAPIError, match="permission denied"):
+        async with database.tenant(tenant_of(person)) as session:
+            await session.execute(text(statement))
+
+
 async def test_every_table_has_row_level_security(database: Database):
     async with database.system(SystemSite.HEALTH) as session:
         unprotected = await session.scalars(
