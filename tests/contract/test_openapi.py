@@ -62,3 +62,21 @@ async def test_an_answer_has_the_fields_that_the_document_tells(document, people
     reference = document["paths"]["/v1/whoami"]["get"]["responses"]["200"]["content"]
     name = reference["application/json"]["schema"]["$ref"].rpartition("/")[2]
     assert set(answer) == set(document["components"]["schemas"][name]["properties"])
+
+
+async def test_these_calls_are_open_to_everybody_and_no_others(document):
+    """A list of its own, because the document and the routes come from the same rule."""
+    opened = {
+        f"{method} {path}" for method, path, operation in operations(document) if not operation["security"]
+    }
+    assert opened == {
+        "GET /health",
+        "GET /health/live",
+        "GET /health/ready",
+        "GET /metrics",
+        "POST /v1/auth/forgot-password",
+        "POST /v1/auth/login",
+        "POST /v1/auth/refresh",
+        "POST /v1/auth/register",
+        "POST /v1/auth/reset-password",
+    }

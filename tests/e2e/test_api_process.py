@@ -128,7 +128,11 @@ async def test_a_port_that_is_taken_is_refused_and_not_shared(api: Api, database
         env=environment(database_url, api.port),
         stdout=asyncio.subprocess.PIPE,
     )
-    output, _ = await second.communicate()
+    try:
+        output, _ = await asyncio.wait_for(second.communicate(), 20)
+    finally:
+        if second.returncode is None:
+            second.kill()
     assert second.returncode == 1
     assert b"cannot_listen" in output
     assert await api.get("/health/live") == 200

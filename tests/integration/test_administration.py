@@ -8,6 +8,7 @@ from control_plane.db import migrations
 from control_plane.http.principal import Role
 from control_plane.tiers.limits import Tier
 from tests.factories import People, Person, new_email, new_password
+from tests.waiting import until
 
 PATH = "/v1/admin/users"
 
@@ -38,8 +39,10 @@ async def test_a_tier_is_changed_and_counts_at_once(people: People):
     assert answer.json()["tier"] == "PRO"
     assert answer.json()["limits"]["sessions"] == 5
 
-    profile = (await person.call("GET", "/v1/users/me")).json()
-    assert profile["tier"] == "PRO"
+    async def counts() -> bool:
+        return (await person.call("GET", "/v1/whoami")).json()["tier"] == "PRO"
+
+    await until(counts)
 
 
 async def test_a_smaller_tier_deletes_nothing_and_allows_nothing_new(people: People):

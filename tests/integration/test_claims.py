@@ -136,8 +136,10 @@ async def run_until(loop: ClaimLoop, done: asyncio.Event) -> None:
     stopping = asyncio.Event()
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         group.create_task(loop.run(stopping))
-        await done.wait()
-        stopping.set()
+        try:
+            await asyncio.wait_for(done.wait(), 15)
+        finally:
+            stopping.set()
 
 
 async def test_the_loop_does_all_work_and_retries_what_failed(work: Work, database: Database):
@@ -196,7 +198,8 @@ async def test_work_whose_claim_was_lost_is_stopped(work: Work, database: Databa
     async def handle(claim: Claim) -> None:
         await work.change(claim_token=new_uuid(), claimed_until=func.clock_timestamp() + timedelta(hours=1))
         try:
-            await asyncio.Event().wait()
+            # Not for ever: without the cancellation the loop would wait for it at its end.
+            await asyncio.wait_for(asyncio.Event().wait(), 16)
         except asyncio.CancelledError:
             stopped.set()
             raise

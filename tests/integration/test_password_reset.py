@@ -118,8 +118,14 @@ async def test_of_parallel_uses_of_one_link_one_wins(token):
 
 async def test_an_unknown_address_gets_the_same_answer_and_no_mail(people: People):
     person = await people()
-    known, unknown = await ask(person), await ask(person, new_email())
+    nobody = new_email()
+    known, unknown = await ask(person), await ask(person, nobody)
     assert (known.status_code, known.json()) == (unknown.status_code, unknown.json())
+    async with person.replica.parts.database.system(SystemSite.MAIL_LOOP) as session:
+        mails = (await session.scalars(select(OutgoingMail))).all()
+    sealed = [person.replica.parts.keyring.open("mail", mail.sealed, mail.id.bytes) for mail in mails]
+    assert sum(person.email.encode() in plain for plain in sealed) == 1
+    assert not any(nobody.encode() in plain for plain in sealed)
 
 
 async def test_asking_again_and_again_is_slowed(people: People):

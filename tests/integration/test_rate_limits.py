@@ -22,14 +22,15 @@ async def test_every_answer_tells_what_is_left(people: People):
 
 async def test_beyond_the_tier_a_request_is_refused_with_the_time_to_wait(people: People):
     person = await people(tier=Tier.BASIC)
-    answers = await asyncio.gather(*(person.call("GET", "/v1/whoami") for _ in range(90)))
+    # So few that none flows back while the requests are made.
+    await people.change(person, limit_overrides={"requestsPerMinute": 4})
+    answers = await asyncio.gather(*(person.call("GET", "/v1/whoami") for _ in range(20)))
     refused = [answer for answer in answers if answer.status_code == 429]
-    # One a second flows back while the requests are made.
-    assert 20 <= len(refused) <= 31
+    assert len(refused) == 16
     problem = refused[0].json()
     assert (problem["code"], problem["retryable"]) == ("rate_limited", True)
     assert problem["violatedPolicies"] == ["requests"]
-    assert refused[0].headers["retry-after"] == "1"
+    assert 1 <= int(refused[0].headers["retry-after"]) <= 15
     assert "ratelimit" in refused[0].headers
 
 
@@ -65,16 +66,18 @@ async def test_redis_stopped_in_the_middle_requests_go_on_and_limits_too(start_r
     valkey.start()
     try:
         replica = await start_replica(WAYPOST_REDIS_URL=valkey.url)
-        person = await People(replica)(tier=Tier.BASIC)
+        people = People(replica)
+        person = await people(tier=Tier.BASIC)
+        await people.change(person, limit_overrides={"requestsPerMinute": 4})
         assert (await person.call("GET", "/v1/whoami")).status_code == 200
         assert await fallbacks(person) == 0
         assert (await replica.client.get("/health")).json()["checks"]["redis"]["status"] == "up"
         valkey.stop()
-        answers = await asyncio.gather(*(person.call("GET", "/v1/whoami") for _ in range(80)))
+        answers = await asyncio.gather(*(person.call("GET", "/v1/whoami") for _ in range(20)))
         statuses = [answer.status_code for answer in answers]
-        assert set(statuses) == {200, 429}
-        assert 60 <= statuses.count(200) <= 66
-        assert await fallbacks(person) >= 80
+        # This replica's own count begins anew.
+        assert (statuses.count(200), statuses.count(429)) == (4, 16)
+        assert await fallbacks(person) >= 20
         health = (await replica.client.get("/health")).json()
         assert (health["status"], health["checks"]["redis"]["status"]) == ("degraded", "down")
         assert (await replica.client.get("/health/ready")).status_code == 200

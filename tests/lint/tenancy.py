@@ -6,6 +6,7 @@ What it refuses:
 - one of these called inside a class that derives from TenantRepository: `self.select(Model)` and its sisters
   stand there instead, which are filtered by the tenant already;
 - a repository class that derives from neither TenantRepository nor SystemRepository;
+- the same by another way: `sa.select(…)`, `Model.__table__.delete()`, `session.get(…)`, `session.query(…)`;
 - a session of the role `system` opened with anything but a member of SystemSite.
 """
 
@@ -18,6 +19,10 @@ STATEMENTS = frozenset({"select", "insert", "postgres_insert", "update", "delete
 _SQL_MODULES = ("sqlalchemy",)
 # Where statements stand outside of a class: the primitives themselves.
 _FREE = ("db/",)
+_SESSIONS = frozenset({"session", "_session", "db"})
+_BY_IDENTITY = frozenset({"get", "get_one", "query"})
+# Two places pass on the member that their own caller named.
+_PASSES_ON = frozenset({("db/claim_loop.py", "_site"), ("http/transactions.py", "site")})
 _SYSTEM_CALLS = frozenset({"system", "system_session"})
 
 
@@ -49,16 +54,43 @@ def _unscoped(tree: ast.Module, path: str) -> Iterator[Finding]:
         return
     names = _statement_names(tree)
     kinds = {node.name: _kind(node) for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    modules = _sqlalchemy_modules(tree)
     for node, owner in _calls_with_class(tree):
-        if not (isinstance(node.func, ast.Name) and node.func.id in names):
+        what = _statement(node, names, modules)
+        if what is None:
             continue
-        what = f"{node.func.id}()"
         if owner is None:
-            yield Finding(path, node.lineno, f"{what} outside of a repository")
+            yield Finding(path, node.lineno, f"{what}() outside of a repository")
         elif _resolved(owner, kinds) == "tenant":
-            yield Finding(path, node.lineno, f"{what} is not scoped: use self.{node.func.id}() in {owner}")
+            yield Finding(path, node.lineno, f"{what}() is not scoped: use self.{what}() in {owner}")
         elif _resolved(owner, kinds) is None:
-            yield Finding(path, node.lineno, f"{what} in {owner}, which is no repository")
+            yield Finding(path, node.lineno, f"{what}() in {owner}, which is no repository")
+
+
+def _statement(node: ast.Call, names: set[str], modules: set[str]) -> str | None:
+    """The name of the statement that a call makes, by whatever way it is reached."""
+    function = node.func
+    if isinstance(function, ast.Name):
+        return function.id if function.id in names else None
+    if not isinstance(function, ast.Attribute):
+        return None
+    root = function.value
+    if isinstance(root, ast.Name) and root.id in modules and function.attr in STATEMENTS:
+        return function.attr
+    if isinstance(root, ast.Attribute) and root.attr == "__table__" and function.attr in STATEMENTS:
+        return function.attr
+    session = root.attr if isinstance(root, ast.Attribute) else getattr(root, "id", "")
+    return function.attr if session in _SESSIONS and function.attr in _BY_IDENTITY else None
+
+
+def _sqlalchemy_modules(tree: ast.Module) -> set[str]:
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.name.startswith(_SQL_MODULES)
+    }
 
 
 def _statement_names(tree: ast.Module) -> set[str]:
@@ -103,7 +135,7 @@ def _unlisted_sites(tree: ast.Module, path: str) -> Iterator[Finding]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _called_name(node) in _SYSTEM_CALLS:
             site = node.args[0] if node.args else None
-            if not _is_listed(site):
+            if not _is_listed(site, path):
                 yield Finding(path, node.lineno, "a system session needs a member of SystemSite")
 
 
@@ -113,11 +145,10 @@ def _called_name(node: ast.Call) -> str:
     return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
-def _is_listed(site: ast.expr | None) -> bool:
+def _is_listed(site: ast.expr | None, path: str) -> bool:
     if isinstance(site, ast.Attribute) and isinstance(site.value, ast.Name):
-        # `self._site` and `site` pass on what their own caller named.
-        return site.value.id == "SystemSite" or site.attr == "_site"
-    return isinstance(site, ast.Name) and site.id == "site"
+        return site.value.id == "SystemSite" or (path, site.attr) in _PASSES_ON
+    return isinstance(site, ast.Name) and (path, site.id) in _PASSES_ON
 
 
 def used_sites(root: Path) -> set[str]:

@@ -9,9 +9,9 @@ from control_plane.tiers.limits import LIMITS, Tier, limits_of
 @pytest.mark.parametrize(
     ("tier", "expected"),
     [
-        (Tier.BASIC, (1, 1_000, 10_000, 60, 2, 30)),
-        (Tier.PRO, (5, 10_000, 200_000, 600, 10, 90)),
-        (Tier.MAX, (20, 100_000, 2_000_000, 3_000, 50, 365)),
+        (Tier.BASIC, (1, 1_000, 10_000, 60, 2, 30, 10)),
+        (Tier.PRO, (5, 10_000, 200_000, 600, 10, 90, 50)),
+        (Tier.MAX, (20, 100_000, 2_000_000, 3_000, 50, 365, 200)),
     ],
 )
 def test_the_published_numbers(tier: Tier, expected: tuple[int, ...]):
@@ -23,6 +23,7 @@ def test_the_published_numbers(tier: Tier, expected: tuple[int, ...]):
         limits.requests_per_minute,
         limits.webhooks,
         limits.history_days,
+        limits.api_keys,
     ) == expected
 
 
