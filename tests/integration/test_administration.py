@@ -40,7 +40,7 @@ async def test_a_tier_is_changed_and_counts_at_once(people: People):
     assert answer.json()["limits"]["sessions"] == 5
 
     async def counts() -> bool:
-        return (await person.call("GET", "/v1/whoami")).json()["tier"] == "PRO"
+        return bool((await person.call("GET", "/v1/whoami")).json()["tier"] == "PRO")
 
     await until(counts)
 

@@ -211,7 +211,8 @@ async def test_a_database_that_fails_for_a_moment_does_not_end_the_loop(
     work: Work, database: Database, monkeypatch
 ):
     await work.add(1)
-    claims, done, failures = work.claims(), asyncio.Event(), []
+    claims, done = work.claims(), asyncio.Event()
+    failures: list[int] = []
     take = claims.take
 
     async def failing(session, limit):

@@ -73,9 +73,10 @@ async def test_an_account_without_logins_and_keys_is_told_of_as_well(database_ur
 
 async def test_a_feed_that_hears_nothing_says_so_in_time(database_url: str, monkeypatch):
     feed = RevocationFeed(database_url, lambda _: None, poll_seconds=0.02, stale_after=0.3)
-    assert not feed.fresh
+    freshness = [feed.fresh]
     await feed.start()
-    assert feed.fresh
+    freshness.append(feed.fresh)
+    assert freshness == [False, True]
 
     async def refused(*_: object, **__: object) -> None:
         raise OSError

@@ -68,7 +68,7 @@ async def test_an_unknown_person_costs_as_much_hashing_as_a_known_one():
         def verify_and_update(self, password: str, stored: str) -> tuple[bool, None]:
             return self.verify(password, stored), None
 
-    hasher = PasswordHasher(1, 1, Counting())  # type: ignore[arg-type]
+    hasher = PasswordHasher(1, 1, Counting())
     await hasher.verify("guess", "a stored hash")
     await hasher.verify("guess", None)
     hasher.close()
