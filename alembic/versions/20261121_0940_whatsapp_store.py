@@ -7,25 +7,12 @@ puts the trigger on each of them and lets the engines' role read and write, but 
 """
 
 from alembic import op
+from control_plane.db.row_security import create_role
 
 revision = "20261121_0940"
 down_revision = "20261121_0800"
 branch_labels = None
 depends_on = None
-
-_CREATE_ROLE = """
-DO $$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'waypost_engine') THEN
-        BEGIN
-            CREATE ROLE waypost_engine NOLOGIN NOBYPASSRLS;
-        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-        END;
-    END IF;
-    IF NOT pg_has_role(current_user, 'waypost_engine', 'SET') THEN
-        GRANT waypost_engine TO CURRENT_USER;
-    END IF;
-END $$
-"""
 
 # The row of the fence is locked for share until the writer's transaction ends: a take-over raises the epoch
 # either before the check or after the commit, never between them. The count of refusals is a sequence,
@@ -87,7 +74,7 @@ END $$
 
 def upgrade() -> None:
     for statement in (
-        _CREATE_ROLE,
+        create_role("waypost_engine"),
         "CREATE SCHEMA whatsapp_store",
         "GRANT USAGE ON SCHEMA whatsapp_store TO waypost_engine, waypost_system",
         """CREATE TABLE whatsapp_store.fences (

@@ -4,8 +4,10 @@ from control_plane.db.engine import APP_ROLE, SYSTEM_ROLE, TENANT_SETTING
 
 _CURRENT_TENANT = f"NULLIF(current_setting('{TENANT_SETTING}', true), '')::uuid"
 
-CREATE_ROLES = [
-    f"""
+
+def create_role(role: str) -> str:
+    """A role that nobody logs in as, taken by the login that migrates and by those that are granted it."""
+    return f"""
     DO $$ BEGIN
         -- Roles belong to the whole server: another database of it may have made them a moment ago.
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
@@ -14,13 +16,20 @@ CREATE_ROLES = [
             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
             END;
         END IF;
-        IF NOT pg_has_role(current_user, '{role}', 'SET') THEN
+        -- Since version 16 a member may be one without the right to take the role.
+        IF NOT pg_has_role(current_user, '{role}', CASE
+            WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+        THEN
             GRANT {role} TO CURRENT_USER;
         END IF;
-        GRANT USAGE ON SCHEMA public TO {role};
-    END $$;
+    END $$
     """
+
+
+CREATE_ROLES = [
+    statement
     for role in (APP_ROLE, SYSTEM_ROLE)
+    for statement in (create_role(role), f"GRANT USAGE ON SCHEMA public TO {role}")
 ]
 
 
