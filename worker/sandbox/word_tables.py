@@ -5,7 +5,7 @@ import functools
 import struct
 from pathlib import Path
 
-from worker.sandbox import library as _library
+import worker.sandbox.library  # noqa: F401 (brings the library into memory)
 from worker.sandbox.wire.dictionary import Dictionary
 
 _FIRST_SINGLE = (b"xmlstreamstart", b"xmlstreamend", b"s.whatsapp.net", b"type")
@@ -16,7 +16,7 @@ _STRING = struct.Struct("<QQ")  # Go writes a string as pointer and length
 _SLICE = 24
 
 
-class LibraryNotUnderstood(RuntimeError):
+class UnknownLibraryError(RuntimeError):
     """The installed library does not hold its dictionary where this one looks for it."""
 
 
@@ -27,7 +27,6 @@ def read_dictionary() -> Dictionary:
 
 def _mappings() -> list[tuple[int, bytes]]:
     """The library's readable memory. Its own file name tells its mappings from all others."""
-    assert _library
     found = []
     for line in Path("/proc/self/maps").read_text().splitlines():
         fields = line.split(maxsplit=5)
@@ -63,14 +62,14 @@ class _Memory:
                     continue
                 if all(self._bytes(*header) == word for header, word in zip(headers, words, strict=True)):
                     return start + first
-        raise LibraryNotUnderstood(f"no table of words starts with {words[0].decode()}")
+        raise UnknownLibraryError(f"no table of words starts with {words[0].decode()}")
 
     def _address_of(self, pattern: bytes) -> int:
         for start, data in self._mappings:
             position = data.find(pattern)
             if position != -1:
                 return start + position
-        raise LibraryNotUnderstood("no slice leads to the tables of two-byte words")
+        raise UnknownLibraryError("no slice leads to the tables of two-byte words")
 
     def _words(self, address: int, count: int) -> tuple[str, ...]:
         raw = self._bytes(address, count * _STRING.size)

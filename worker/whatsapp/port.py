@@ -8,7 +8,7 @@ import msgspec
 from worker.whatsapp.event_map import Meaning
 
 
-class QrShown(msgspec.Struct, frozen=True):
+class QrShown(msgspec.Struct, frozen=True, tag=True):
     """One code of several; each is good for `seconds`, and then the next one comes or the pairing ends."""
 
     code: str
@@ -16,7 +16,7 @@ class QrShown(msgspec.Struct, frozen=True):
     seconds: int
 
 
-class Paired(msgspec.Struct, frozen=True):
+class Paired(msgspec.Struct, frozen=True, tag=True):
     """The device that was made: with it the client comes back without a scan."""
 
     device_jid: str
@@ -24,11 +24,15 @@ class Paired(msgspec.Struct, frozen=True):
     platform: str
 
 
-class StateSeen(msgspec.Struct, frozen=True):
+class StateSeen(msgspec.Struct, frozen=True, tag=True):
     meaning: Meaning
 
 
-class TextReceived(msgspec.Struct, frozen=True):
+class Fenced(msgspec.Struct, frozen=True, tag=True):
+    """The store refused a write: another worker owns the session. The client was stopped."""
+
+
+class TextReceived(msgspec.Struct, frozen=True, tag=True):
     whatsapp_id: str
     chat: str
     sender: str
@@ -39,7 +43,7 @@ class TextReceived(msgspec.Struct, frozen=True):
     text: str
 
 
-class ReceiptSeen(msgspec.Struct, frozen=True):
+class ReceiptSeen(msgspec.Struct, frozen=True, tag=True):
     chat: str
     sender: str
     whatsapp_ids: list[str]
@@ -52,7 +56,7 @@ class Sent(msgspec.Struct, frozen=True):
     timestamp: int
 
 
-Told = QrShown | Paired | StateSeen | TextReceived | ReceiptSeen
+Told = QrShown | Paired | StateSeen | Fenced | TextReceived | ReceiptSeen
 Listener = Callable[[Told], None]
 
 

@@ -39,7 +39,8 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
         return False
     sign = bool(signature[63] & 0x80)
     plain = signature[:63] + bytes([signature[63] & 0x7F])
-    return xeddsa.ed25519_verify(plain, xeddsa.curve25519_pub_to_ed25519_pub(public, set_sign_bit=sign), message)
+    edwards = xeddsa.curve25519_pub_to_ed25519_pub(public, set_sign_bit=sign)
+    return xeddsa.ed25519_verify(plain, edwards, message)
 
 
 def typed(public: bytes) -> bytes:

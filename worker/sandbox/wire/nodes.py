@@ -43,11 +43,11 @@ class Node:
         return child.content if isinstance(child.content, bytes) else str(child.content or "").encode()
 
 
-def node(tag: str, attrs: Mapping[str, Attribute | int | None] | None = None, content: Content = None) -> Node:
-    """A stanza to send: attributes without a value are left out, numbers are written as text."""
+def node(tag: str, attrs: Mapping[str, object] | None = None, content: Content = None) -> Node:
+    """A stanza to send: attributes that are None are left out, numbers are written as text."""
     kept = {name: _written(value) for name, value in (attrs or {}).items() if value is not None}
     return Node(tag, kept, content)
 
 
-def _written(value: Attribute | int) -> Attribute:
-    return str(value) if isinstance(value, int) else value
+def _written(value: object) -> Attribute:
+    return value if isinstance(value, Jid) else str(value)

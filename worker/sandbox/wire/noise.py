@@ -4,9 +4,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from google.protobuf.message import DecodeError
 
-from worker.sandbox.library import HandshakeMessage
+from worker.sandbox.library import DecodeError, HandshakeMessage
 from worker.sandbox.root_key import NetworkIdentity
 from worker.sandbox.signal.curve import KeyPair, agree
 from worker.sandbox.wire.errors import WireError
@@ -43,6 +42,7 @@ class Handshake:
     def __init__(self, identity: NetworkIdentity) -> None:
         self._identity = identity
         self._ephemeral = KeyPair.generate()
+        # The name is exactly as long as a hash, so it stands for its own.
         self._hash = self._chain = _NAME
         self._cipher = Cipher(_NAME)
         self._mix_hash(PROLOGUE)

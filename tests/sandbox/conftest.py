@@ -1,0 +1,33 @@
+"""One emulated network for each test process; every test has phones of its own."""
+
+import itertools
+from collections.abc import AsyncIterator
+
+import pytest
+
+from worker.sandbox.phones import Phone
+from worker.sandbox.sandbox import Sandbox
+
+_numbers = itertools.count(4915550000001)
+
+
+@pytest.fixture(scope="session")
+async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
+    async with Sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+async def anna(sandbox: Sandbox) -> Phone:
+    """Whose account the client under test belongs to."""
+    return await sandbox.network.new_phone(new_number(), "Anna")
+
+
+@pytest.fixture
+async def ben(sandbox: Sandbox) -> Phone:
+    """Who writes to her."""
+    return await sandbox.network.new_phone(new_number(), "Ben")
+
+
+def new_number() -> str:
+    return str(next(_numbers))

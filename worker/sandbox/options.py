@@ -1,0 +1,12 @@
+"""What a test may want otherwise than the real network has it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Clients show the first of six codes for 60 s, every other one for 20 s."""
+
+    qr_codes: int = 6
+    first_code_seconds: float = 60.0
+    code_seconds: float = 20.0

@@ -1,0 +1,59 @@
+"""How a phone makes a client its companion: by the code on its screen, or by letters typed in."""
+
+import asyncio
+import base64
+from typing import TYPE_CHECKING
+
+from worker.sandbox import link_code, stanzas
+from worker.sandbox.accounts import Account
+from worker.sandbox.correspondence import new_message_id
+from worker.sandbox.device_identity import vouch
+from worker.sandbox.devices import Device
+from worker.sandbox.pairings import PairingError
+from worker.sandbox.signal.curve import KeyPair
+from worker.sandbox.wire.jids import SERVER
+from worker.sandbox.wire.nodes import Node, node
+
+if TYPE_CHECKING:
+    from worker.sandbox.network import Network
+
+_PATIENCE = 30.0
+
+
+async def scan(network: "Network", account: Account, identity: KeyPair, qr_text: str) -> Device:
+    try:
+        ref, *parts = qr_text.rpartition("#")[2].split(",")
+        noise_key, companion, secret = (base64.b64decode(part, validate=True) for part in parts[:3])
+    except ValueError as error:
+        raise PairingError("this is not a code for linking a device") from error
+    registration = network.pairings.find(ref)
+    if (registration.noise_key, registration.identity) != (noise_key, companion):
+        raise PairingError("the code does not belong to the client that shows it")
+    return await network.pairings.link(registration, account, vouch(identity, companion, secret))
+
+
+async def enter_code(network: "Network", account: Account, identity: KeyPair, code: str) -> Device:
+    letters = link_code.normalise(code)
+    registration, waiting = network.pairings.awaiting_code(account.number)
+    ephemeral = KeyPair.generate()
+    wrapped = link_code.wrap(letters, ephemeral.public)
+    registration.connection.send(_primary_hello(waiting.ref, wrapped, identity.public))
+    async with asyncio.timeout(_PATIENCE):
+        bundle = await waiting.key_bundle
+    companion_ephemeral = link_code.unwrap(letters, waiting.wrapped_key)
+    try:
+        companion, secret = link_code.open_bundle(bundle, ephemeral, companion_ephemeral, identity)
+    except ValueError as error:
+        raise PairingError("the code is not the one that the client shows") from error
+    return await network.pairings.link(registration, account, vouch(identity, companion, secret))
+
+
+def _primary_hello(ref: str, wrapped: bytes, identity: bytes) -> Node:
+    children = [
+        node("link_code_pairing_ref", content=ref.encode()),
+        node("link_code_pairing_wrapped_primary_ephemeral_pub", content=wrapped),
+        node("primary_identity_pub", content=identity),
+    ]
+    attrs = {"from": SERVER, "type": "link_code_companion_reg", "id": new_message_id(), "t": stanzas.now()}
+    child = node("link_code_companion_reg", {"stage": "primary_hello"}, children)
+    return node("notification", attrs, [child])
