@@ -82,12 +82,13 @@ def test_both_may_open_a_session_at_once() -> None:
             assert anna.open(ben, *ben.seal(anna, text)) == text
 
 
-@given(st.data())
-def test_a_changed_message_is_refused_and_harms_nothing(data: st.DataObject) -> None:
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_changed_message_is_refused_and_harms_nothing(place: int, change: int) -> None:
     with peers() as (anna, ben):
         kind, sealed = anna.seal(ben, b"genuine")
         changed = bytearray(sealed)
-        changed[data.draw(st.integers(0, len(sealed) - 1))] ^= data.draw(st.integers(1, 255))
+        # The length differs from run to run, with the keys: what is drawn must not depend on it.
+        changed[place % len(sealed)] ^= change
         try:
             assert ben.open(anna, kind, bytes(changed)) == b"genuine"
         except SignalError:

@@ -17,11 +17,11 @@ def test_a_key_names_its_mode_and_is_read_back():
     assert api_keys.parse(whole) == parts
 
 
-@given(st.data())
-def test_any_single_wrong_character_is_noticed(data):
+@given(st.integers(0, 1_000), st.integers(1, 127))
+def test_any_single_wrong_character_is_noticed(place: int, shift: int):
     whole, _ = api_keys.generate(KeyMode.LIVE)
-    position = data.draw(st.integers(0, len(whole) - 1))
-    other = data.draw(st.characters(codec="ascii").filter(lambda c: c != whole[position]))
+    position = place % len(whole)
+    other = chr((ord(whole[position]) + shift) % 128)
     assert api_keys.parse(whole[:position] + other + whole[position + 1 :]) is None
 
 
