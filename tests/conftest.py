@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 
 from control_plane.db import migrations
@@ -22,6 +23,12 @@ from shared.log_lines import LogFormat
 from tests import run_folder
 from tests.factories import People
 from tests.replica import Replica
+
+# How long an example takes says nothing about it: the machine may be busy.
+hypothesis.settings.register_profile(
+    "waypost", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("waypost")
 
 TEMPLATE = "waypost_template"
 MASTER_KEY = "dGVzdC1tYXN0ZXIta2V5LXRlc3QtbWFzdGVyLWtleSE="
