@@ -48,8 +48,8 @@ class EngineHost:
     def __init__(self, link: Link[FromAgent]) -> None:
         self._link = link
         self._lock = CallLock()
-        self._clients: dict[str, LibraryClient] = {}
-        self._epochs: dict[str, int] = {}
+        # With the epoch of each: its successor may run here before it is quite gone.
+        self._clients: dict[str, tuple[int, LibraryClient]] = {}
         self._deadline = float("inf")
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -95,9 +95,9 @@ class EngineHost:
             case LogOut():
                 await self._client(session).log_out()
             case Stop():
-                client = self._clients.pop(session, None)
-                if client is not None:
-                    await client.stop()
+                running = self._clients.pop(session, None)
+                if running is not None:
+                    await running[1].stop()
         return Answer(number=number)
 
     async def _start(self, command: Start) -> None:
@@ -110,8 +110,7 @@ class EngineHost:
             self._link.send(Event(command.session, command.epoch, told))
 
         client = LibraryClient(command.address, self._lock, tell, command.device_name)
-        self._clients[command.session] = client
-        self._epochs[command.session] = command.epoch
+        self._clients[command.session] = (command.epoch, client)
         try:
             if command.device_jid is None:
                 await client.pair()
@@ -128,9 +127,10 @@ class EngineHost:
         logging.getLogger().addHandler(FenceWatch(refused))
 
     def _begin_to_fence_off(self, session: str, epoch: int) -> None:
-        """Only the very client that was refused: its successor may run here already."""
-        if self._epochs.get(session) == epoch and session in self._clients:
-            client = self._clients.pop(session)
+        """Only the very client that was refused."""
+        running = self._clients.get(session)
+        if running is not None and running[0] == epoch:
+            _, client = self._clients.pop(session)
             task = asyncio.create_task(self._fence_off(session, epoch, client))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -140,10 +140,10 @@ class EngineHost:
         self._link.send(Event(session, epoch, Fenced()))
 
     def _client(self, session: str) -> LibraryClient:
-        client = self._clients.get(session)
-        if client is None:
+        running = self._clients.get(session)
+        if running is None:
             raise NotConnected
-        return client
+        return running[1]
 
     async def _end_with_the_lease(self) -> None:
         """Hard, and without waiting for a lock: another worker may own the sessions from now on."""
