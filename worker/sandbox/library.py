@@ -3,19 +3,9 @@
 Importing it loads the Go library into this process; no client of it is ever started here.
 """
 
-import logging
-import subprocess
-import time
-import warnings
+from worker.quiet_import import quiet_import
 
-_root = logging.getLogger()
-_handlers, _level = list(_root.handlers), _root.level
-
-with warnings.catch_warnings():
-    # The library asks `uname` for its platform while it is imported and leaves pipe and process behind.
-    warnings.simplefilter("ignore", ResourceWarning)
-    # On a bare machine this brings the libmagic without which the import fails.
-    import pylibmagic  # noqa: F401
+with quiet_import():
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from neonize.proto.waAdv.WAAdv_pb2 import (
         ADVDeviceIdentity,
@@ -28,14 +18,6 @@ with warnings.catch_warnings():
         ClientPayload,
         HandshakeMessage,
     )
-
-    while subprocess._active:  # type: ignore[attr-defined]  # noqa: SLF001
-        time.sleep(0.001)
-        subprocess._cleanup()  # type: ignore[attr-defined]  # noqa: SLF001
-
-# It also sets up logging for the whole process, which is not its business.
-_root.handlers[:] = _handlers
-_root.setLevel(_level)
 
 __all__ = [
     "ADVDeviceIdentity",
