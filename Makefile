@@ -1,15 +1,16 @@
 # Needs make and Python 3.11 to 3.14. `make` alone lists what it can do.
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop clean worker test check fmt bench requirements migrate embedded
+.PHONY: help setup run stop clean worker test check fmt bench bench-engine chaos requirements migrate embedded
 
 PYTHON_ANY = sh deploy/local/python.sh
 PYTHON_VENV = .venv/bin/python
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 COMPILE = .venv/bin/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Make .venv with everything to run and to develop (the other targets do so themselves)
 	@$(PYTHON_ANY) -m deploy.local.virtualenv requirements-dev.txt
@@ -45,6 +46,12 @@ fmt: setup ## Bring the code into its form
 
 bench: setup ## Measure how fast it is
 	@$(PYTHON_VENV) -m tests.bench
+
+bench-engine: setup ## Measure the WhatsApp engine (BENCH_ARGS=--quick: whether it works)
+	@$(PYTHON_VENV) -m tests.bench engine $(BENCH_ARGS)
+
+chaos: setup ## The long runs: what an engine takes over many minutes
+	@$(PYTHON_VENV) -m pytest -m chaos -n 0 $(PYTEST_ARGS)
 
 requirements: setup ## Pin the dependencies of pyproject.toml anew, with hashes and for every Python
 	@$(COMPILE) -o requirements.txt

@@ -39,6 +39,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@"), r"\1:" + REDACTED + "@"),
     (re.compile(r"(?i)\b(password|secret|token|key)=[^\s&\"']+"), r"\1=" + REDACTED),
     (re.compile(r"\$argon2[a-z]*\$\S+"), REDACTED),
+    # Devices of the WhatsApp network carry a number in front of theirs: 4915…:2@s.whatsapp.net, 123:2@lid
+    (re.compile(r"\b\d{5,20}(?:[._]\d+)?(?::\d+)?@[\w.-]*\w"), "[address]"),
     (re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w"), "[address]"),
     # A phone number: 8 to 15 digits standing alone (ids are hexadecimal with hyphens, times have points).
     (re.compile(r"(?<![\w.:-])\+?[1-9]\d{7,14}(?![\w.:-])"), "[number]"),

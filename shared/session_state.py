@@ -25,6 +25,7 @@ class Reason(StrEnum):
     REPLACED = "replaced"
     NO_WORKER = "no_worker"
     CREDENTIALS_LOST = "credentials_lost"
+    CLIENT_CRASHES = "client_crashes"
     # initializing, qr_pending
     STARTING = "starting"
     WAITING_FOR_SCAN = "waiting_for_scan"
@@ -38,6 +39,7 @@ class Reason(StrEnum):
     # recovering
     WORKER_LOST = "worker_lost"
     WORKER_RESTARTED = "worker_restarted"
+    ENGINE_RESTARTED = "engine_restarted"
     MOVING = "moving"
     # auth_failed
     BANNED = "banned"
@@ -54,13 +56,23 @@ _S, _R = SessionState, Reason
 
 REASONS: Mapping[SessionState, frozenset[Reason]] = {
     _S.DISCONNECTED: frozenset(
-        {_R.CREATED, _R.REQUESTED, _R.QR_EXPIRED, _R.REPLACED, _R.NO_WORKER, _R.CREDENTIALS_LOST}
+        {
+            _R.CREATED,
+            _R.REQUESTED,
+            _R.QR_EXPIRED,
+            _R.REPLACED,
+            _R.NO_WORKER,
+            _R.CREDENTIALS_LOST,
+            _R.CLIENT_CRASHES,
+        }
     ),
     _S.INITIALIZING: frozenset({_R.STARTING, _R.PAIRED}),
     _S.QR_PENDING: frozenset({_R.WAITING_FOR_SCAN}),
     _S.CONNECTED: frozenset({_R.LOGGED_IN}),
     _S.RECONNECTING: frozenset({_R.CONNECTION_LOST, _R.DEAF, _R.NETWORK_UNAVAILABLE}),
-    _S.RECOVERING: frozenset({_R.WORKER_LOST, _R.WORKER_RESTARTED, _R.MOVING, _R.NO_WORKER}),
+    _S.RECOVERING: frozenset(
+        {_R.WORKER_LOST, _R.WORKER_RESTARTED, _R.ENGINE_RESTARTED, _R.MOVING, _R.NO_WORKER}
+    ),
     _S.AUTH_FAILED: frozenset({_R.BANNED, _R.OUTDATED, _R.PASSKEY_REQUIRED, _R.PAIRING_FAILED, _R.REFUSED}),
     _S.LOGGED_OUT: frozenset({_R.LOGGED_OUT_BY_USER, _R.LOGGED_OUT_BY_PHONE}),
 }

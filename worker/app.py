@@ -1,13 +1,17 @@
-"""What a worker does today: it finds its control plane, says what it waits for, and ends in order."""
+"""What a worker does today: its engines stand ready, it finds its control plane, and it ends in order."""
 
 import asyncio
 import logging
 import signal
+import sys
+from argparse import Namespace
 from collections.abc import Mapping
 
 import httpx
 
 from shared.log_lines import configure_log_lines
+from worker.engines.folder_lock import FolderInUse
+from worker.node import Node
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -15,21 +19,32 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 10.0
 
 
-def main(environment: Mapping[str, str]) -> int:
+def main(environment: Mapping[str, str], _arguments: Namespace) -> int:
     settings = Settings.from_environment(environment)
     configure_log_lines(settings.log_format, settings.log_level, f"worker:{settings.worker_id}")
-    return asyncio.run(run(settings))
+    try:
+        return asyncio.run(run(settings, environment))
+    except FolderInUse as error:
+        print(f"waypost: {error}", file=sys.stderr)
+        return 1
 
 
-async def run(settings: Settings) -> int:
+async def run(settings: Settings, environment: Mapping[str, str]) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    if await reach(settings, stopping):
-        fields = {"worker": settings.worker_id, "control_plane": settings.control_plane_url}
-        log.info("worker_idle: workers do not register yet; no sessions run here", extra={"fields": fields})
-    await stopping.wait()
+    async with Node(settings.node, environment) as node:
+        if await reach(settings, stopping):
+            fields = {
+                "worker": settings.worker_id,
+                "control_plane": settings.control_plane_url,
+                "networks": node.networks,
+            }
+            log.info(
+                "worker_idle: workers do not register yet; no sessions run here", extra={"fields": fields}
+            )
+        await stopping.wait()
     log.info("worker_stopped", extra={"fields": {"worker": settings.worker_id}})
     return 0
 

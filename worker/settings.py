@@ -1,14 +1,59 @@
 """Every setting of a worker: read once from the environment, cross-checked, frozen, passed in."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.environment import EnvironmentReader
+from shared.environment import EnvironmentReader, SettingsError
 from shared.ids import WorkerId, normalise_name
 from shared.log_lines import LogFormat
 from shared.redaction import Secret
+from worker.engines.networks import SandboxSettings
+from worker.media.errors import MediaError
+from worker.media.ffmpeg import Ffmpeg, find_ffmpeg
+from worker.media.storage import ObjectStorage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    """What the engines and their surroundings need, with or without a control plane."""
+
+    data_dir: Path
+    store_url: Secret | None
+    sandbox: SandboxSettings | None
+    sessions_per_engine: int
+    spare_engines: int
+    media_url: Secret
+    ffmpeg: str
+
+    @classmethod
+    def read(cls, reader: EnvironmentReader) -> "NodeSettings":
+        data_dir = reader.path("WAYPOST_DATA_DIR", ".waypost")
+        return cls(
+            data_dir=data_dir,
+            store_url=_store_url(reader),
+            sandbox=_sandbox(reader),
+            sessions_per_engine=reader.integer("WAYPOST_ENGINE_SESSIONS", 50, minimum=1, maximum=200),
+            spare_engines=reader.integer("WAYPOST_ENGINE_SPARES", 1, minimum=0, maximum=4),
+            media_url=reader.secret("WAYPOST_MEDIA_URL") or Secret(str(data_dir / "media")),
+            ffmpeg=reader.text("WAYPOST_FFMPEG"),
+        )
+
+    def storage(self) -> ObjectStorage:
+        try:
+            return ObjectStorage.from_url(self.media_url.reveal())
+        except (ValueError, MediaError) as error:
+            raise SettingsError([f"WAYPOST_MEDIA_URL: {error}"]) from None
+
+    def converter(self) -> Ffmpeg | None:
+        """None on a machine without one: what needs it is then refused, with these words."""
+        try:
+            program = find_ffmpeg(self.ffmpeg)
+        except ValueError as error:
+            raise SettingsError([f"WAYPOST_FFMPEG: {error}"]) from None
+        return Ffmpeg(program) if program is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +61,7 @@ class Settings:
     worker_id: WorkerId
     control_plane_url: str
     join_token: Secret
-    data_dir: Path
+    node: NodeSettings
     log_format: LogFormat
     log_level: str
 
@@ -29,7 +74,7 @@ class Settings:
                 "WAYPOST_CONTROL_PLANE_URL", ("http", "https"), required=True
             ).rstrip("/"),
             join_token=reader.secret("WAYPOST_JOIN_TOKEN", required=True) or Secret(""),
-            data_dir=reader.path("WAYPOST_DATA_DIR", ".waypost"),
+            node=NodeSettings.read(reader),
             log_format=reader.choice("WAYPOST_LOG_FORMAT", LogFormat, LogFormat.JSON),
             log_level=reader.text("WAYPOST_LOG_LEVEL", "info"),
         )
@@ -44,3 +89,28 @@ def _worker_id(reader: EnvironmentReader) -> WorkerId:
     if given and worker_id is None:
         reader.refuse(name, f"must be 1 to 50 letters, digits and hyphens, not {given[:60]!r}")
     return WorkerId(worker_id or "")
+
+
+def _store_url(reader: EnvironmentReader) -> Secret | None:
+    """Without it sessions are kept in files, and can run on this worker only."""
+    url = reader.url("WAYPOST_STORE_URL", ("postgresql", "postgres"))
+    return Secret(url) if url else None
+
+
+def _sandbox(reader: EnvironmentReader) -> SandboxSettings | None:
+    """All three or none: with none, this worker runs no sandbox sessions."""
+    proxy_name, certificate_name = "WAYPOST_SANDBOX_PROXY", "WAYPOST_SANDBOX_CA"
+    key_name = "WAYPOST_SANDBOX_ROOT_KEY"
+    given = {name: reader.raw(name) for name in (proxy_name, certificate_name, key_name)}
+    if not any(given.values()):
+        return None
+    proxy, certificate, key = reader.url(proxy_name, ("http",)), given[certificate_name], given[key_name]
+    for name, value in given.items():
+        if not value:
+            reader.refuse(name, "is not set, though other settings of the sandbox are: set all three")
+    if certificate and not Path(certificate).is_file():
+        reader.refuse(certificate_name, "names no file; the emulated network prints where its own is")
+    if key and not re.fullmatch(r"[0-9a-fA-F]{64}", key):
+        reader.refuse(key_name, "must be 64 hexadecimal digits")
+        return None
+    return SandboxSettings(proxy=proxy, certificate=Path(certificate), root_key=bytes.fromhex(key))

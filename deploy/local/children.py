@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deploy.local.surroundings import Surroundings, control_plane_environment, first_worker_environment
+from deploy.local.surroundings import (
+    Surroundings,
+    control_plane_environment,
+    first_worker_environment,
+    sandbox_environment,
+)
 
 EnvironmentOf = Callable[[Surroundings], dict[str, str]]
 
@@ -49,6 +54,9 @@ ADMIN_ACCOUNT = SetupStep(
         "--if-missing",
     ),
 )
+
+# Its further arguments are in sandbox.py. Started before the checks, for it takes as long as they do.
+SANDBOX = ChildRow("sandbox", "Sandbox", ("worker.sandbox",), sandbox_environment, 10.0)
 
 CHILDREN = (
     # Longer than the API takes to finish what is in flight (WAYPOST_DRAIN_SECONDS).

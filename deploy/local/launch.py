@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from deploy.local.child import Child
-from deploy.local.children import ADMIN_ACCOUNT, CHECKS, CHILDREN, ChildRow
+from deploy.local.children import ADMIN_ACCOUNT, CHECKS, CHILDREN, SANDBOX, ChildRow
 from deploy.local.data_folder import DataFolder
 from deploy.local.demo_accounts import read_accounts, remember_demo
 from deploy.local.demo_user import answers, make_demo_user
@@ -12,6 +13,7 @@ from deploy.local.embedded_server import EmbeddedServer
 from deploy.local.errors import LaunchError
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.run_record import write_run_record
+from deploy.local.sandbox import LocalSandbox, is_wanted
 from deploy.local.setup_steps import SetupSteps
 from deploy.local.stop_signals import StopSignals
 from deploy.local.supervisor import Supervisor
@@ -40,11 +42,13 @@ class Launch:
         self._accounts = read_accounts(self._accounts_file)
         self._steps = SetupSteps(folder, terminal, signals, self._accounts.admin_password)
         self._supervisor = Supervisor(terminal, self._write_record)
+        self._wants_sandbox = is_wanted(environment)
+        self._sandbox: tuple[LocalSandbox, Child] | None = None
+        # When everything is ready.
         self._here: Surroundings | None = None
-        self._ready = False
 
     def start(self) -> None:
-        self._here = here = Surroundings(
+        here = Surroundings(
             inherited=self._environment,
             data_dir=self._folder.path,
             port=self._port,
@@ -53,10 +57,12 @@ class Launch:
             master_key=self._environment.get("WAYPOST_MASTER_KEY", "").strip() or self._folder.master_key(),
             join_token=self._accounts.join_token,
         )
+        if self._wants_sandbox:
+            here = self._start_sandbox(here)
         self._steps.run(CHECKS, here)
-        self._start_children(here)
+        here = self._start_children(here)
         self._make_demo_user(here)
-        self._ready = True
+        self._here = here
         self._write_record()
         self._greet(here)
 
@@ -81,22 +87,44 @@ class Launch:
             self._supervisor.keep(server)
         return server.url
 
-    def _start_children(self, here: Surroundings) -> None:
+    def _start_sandbox(self, here: Surroundings) -> Surroundings:
+        sandbox = LocalSandbox(here.data_dir / SANDBOX.name)
+        here = replace(here, sandbox=sandbox.known)
+        self._sandbox = sandbox, self._spawn(SANDBOX, here, sandbox.arguments)
+        return here
+
+    def _start_children(self, here: Surroundings) -> Surroundings:
         first, *others = CHILDREN
         began = time.monotonic()
         child = self._spawn(first, here)
         self._steps.run((ADMIN_ACCOUNT,), here)  # while the API starts
         with self._terminal.step(first.title, began):
             self._wait_until_ready(child, first, here)
+        here = self._await_sandbox(here)
         for row in others:
             with self._terminal.step(row.title):
                 self._wait_until_ready(self._spawn(row, here), row, here)
+        return here
 
-    def _spawn(self, row: ChildRow, here: Surroundings) -> Child:
+    def _await_sandbox(self, here: Surroundings) -> Surroundings:
+        """Only workers need more of it than is known from the beginning; without it all others run."""
+        if self._sandbox is None:
+            return here
+        sandbox, child = self._sandbox
+        try:
+            with self._terminal.step(child.title):
+                sandbox.wait_until_ready(child, self._signals.pause)
+        except LaunchError as error:
+            self._supervisor.let_go(child)
+            self._terminal.line(f"    {error.message} Waypost runs without it. See {child.log_file}")
+            return replace(here, sandbox={})
+        return replace(here, sandbox=sandbox.known)
+
+    def _spawn(self, row: ChildRow, here: Surroundings, more: tuple[str, ...] = ()) -> Child:
         child = Child(
             row.name,
             title=row.title,
-            arguments=row.arguments,
+            arguments=(*row.arguments, *more),
             environment=row.environment(here),
             log_file=self._folder.logs / f"{row.name}.log",
             stop_seconds=row.stop_seconds,
@@ -129,7 +157,7 @@ class Launch:
         remember_demo(self._accounts_file, self._accounts, here.database_url)
 
     def _write_record(self) -> None:
-        if self._ready and self._here is not None:
+        if self._here is not None:
             record = self._folder.run_record
             write_run_record(record, self._here, self._accounts, self._supervisor.pids())
 

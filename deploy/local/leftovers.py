@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.local.children import CHILDREN
+from deploy.local.children import CHILDREN, SANDBOX
 from deploy.local.data_folder import DataFolder
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.processes import command_line, end_group, is_running, never, send, wait_until
@@ -17,7 +17,7 @@ def end_leftover_children(folder: DataFolder, hurry: Callable[[], bool] = never)
     """The leash has told them to end already; here they get the time for it, and no more."""
     ended = []
     pids = read_run_record(folder.run_record).get("pids", {})
-    for row in reversed(CHILDREN):
+    for row in reversed((SANDBOX, *CHILDREN)):
         pid = pids.get(row.name)
         if isinstance(pid, int) and _is_ours(pid, " ".join(row.arguments), folder.path):
             send(pid, signal.SIGTERM)
@@ -40,7 +40,7 @@ def end_leftover_servers(folder: DataFolder) -> list[str]:
 
 def _is_ours(pid: int, arguments: str, data_dir: Path) -> bool:
     """Another Waypost on this machine has children with the very same command lines."""
-    if not command_line(pid).endswith(f"-m {arguments}"):
+    if f" -m {arguments} " not in f"{command_line(pid)} ":
         return False
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()

@@ -16,6 +16,16 @@ def free_port() -> int:
         return port
 
 
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            return False
+    return True
+
+
 def requested_port(environment: Mapping[str, str]) -> int:
     text = environment.get("WAYPOST_PORT", "").strip() or "8000"
     if not text.isascii() or not text.isdecimal() or int(text) > 65535:

@@ -20,6 +20,7 @@ def write_run_record(path: Path, here: Surroundings, accounts: DemoAccounts, pid
         "joinToken": accounts.join_token,
         "databaseUrl": here.database_url,
         "redisUrl": here.redis_url,
+        "sandbox": dict(here.sandbox),
         "pids": {"launcher": os.getpid(), **pids},
     }
     write_private(path, json.dumps(record, indent=2) + "\n")

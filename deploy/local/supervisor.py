@@ -50,6 +50,11 @@ class Supervisor:
     def keep(self, child: Supervised) -> None:
         self._kept.append(_Kept(child))
 
+    def let_go(self, child: Supervised) -> None:
+        """Ended, and not started again."""
+        self._kept = [kept for kept in self._kept if kept.child is not child]
+        child.stop()
+
     def pids(self) -> dict[str, int]:
         return {kept.child.name: pid for kept in self._kept if (pid := kept.child.pid) is not None}
 

@@ -1,7 +1,7 @@
 """The environment that each child gets: the worker never sees what belongs to the control plane."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.ports import HOST
@@ -15,7 +15,17 @@ _CONTROL_PLANE_ONLY = (
     "WAYPOST_ADMIN_PASSWORD",
     "WAYPOST_SMTP_URL",
     "WAYPOST_METRICS_TOKEN",
+    "WAYPOST_SANDBOX_CONTROL_URL",
+    "WAYPOST_SANDBOX_CONTROL_TOKEN",
 )
+
+
+# What a worker must know of an emulated network, and how the network's record has it.
+_SANDBOX = {
+    "WAYPOST_SANDBOX_PROXY": "proxy",
+    "WAYPOST_SANDBOX_CA": "certificate",
+    "WAYPOST_SANDBOX_ROOT_KEY": "rootKey",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +37,8 @@ class Surroundings:
     redis_url: str
     master_key: str
     join_token: str
+    # As the record of the emulated network has it; before that is written, only how to control it.
+    sandbox: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def api(self) -> str:
@@ -44,27 +56,60 @@ def control_plane_environment(here: Surroundings) -> dict[str, str]:
         "WAYPOST_HOST": HOST,
         "WAYPOST_PORT": str(here.port),
         "WAYPOST_JOIN_TOKENS": ",".join(token for token in tokens if token),
+        **_sandbox_control(here),
     }
 
 
 def first_worker_environment(here: Surroundings) -> dict[str, str]:
-    return worker_environment(here.inherited, here.data_dir, "worker-1", here.api, here.join_token)
+    return worker_environment(
+        here.inherited, here.data_dir, "worker-1", here.api, here.join_token, sandbox=here.sandbox
+    )
+
+
+def sandbox_environment(here: Surroundings) -> dict[str, str]:
+    return {**_without_secrets(here.inherited), "WAYPOST_DATA_DIR": str(here.data_dir / "sandbox")}
 
 
 def worker_environment(
-    inherited: Mapping[str, str], data_dir: Path, worker_id: str, control_plane: str, join_token: str
+    inherited: Mapping[str, str],
+    data_dir: Path,
+    worker_id: str,
+    control_plane: str,
+    join_token: str,
+    *,
+    sandbox: Mapping[str, str],
 ) -> dict[str, str]:
     folder = data_dir / "workers" / worker_id
     make_private_folder(folder.parent)
     make_private_folder(folder)
-    common = {name: value for name, value in _common(inherited).items() if name not in _CONTROL_PLANE_ONLY}
     return {
-        **common,
+        **_without_secrets(inherited),
+        **_sandbox(inherited, sandbox),
         "WAYPOST_DATA_DIR": str(folder),
         "WAYPOST_CONTROL_PLANE_URL": control_plane,
         "WAYPOST_JOIN_TOKEN": join_token,
         "WAYPOST_WORKER_ID": worker_id,
     }
+
+
+def _sandbox(inherited: Mapping[str, str], sandbox: Mapping[str, str]) -> dict[str, str]:
+    """All or nothing: the address of one network and the key of another would be of no use."""
+    if any(inherited.get(name, "").strip() for name in _SANDBOX):
+        return {}
+    return {name: sandbox[key] for name, key in _SANDBOX.items() if key in sandbox}
+
+
+def _sandbox_control(here: Surroundings) -> dict[str, str]:
+    if "controlUrl" not in here.sandbox or here.inherited.get("WAYPOST_SANDBOX_CONTROL_URL", "").strip():
+        return {}
+    return {
+        "WAYPOST_SANDBOX_CONTROL_URL": here.sandbox["controlUrl"],
+        "WAYPOST_SANDBOX_CONTROL_TOKEN": here.sandbox["controlToken"],
+    }
+
+
+def _without_secrets(inherited: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in _common(inherited).items() if name not in _CONTROL_PLANE_ONLY}
 
 
 def _common(inherited: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from deploy.local.child import REPOSITORY
 from deploy.local.data_folder import DataFolder
 from deploy.local.errors import LaunchError
 from deploy.local.run_record import read_run_record
+from deploy.local.sandbox import is_wanted
 from deploy.local.surroundings import worker_environment
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -27,7 +28,10 @@ def become_worker(environment: Mapping[str, str]) -> NoReturn:
     folder.prepare()
     control_plane = _setting(environment, "WAYPOST_CONTROL_PLANE_URL", record.get("api"))
     token = _setting(environment, "WAYPOST_JOIN_TOKEN", record.get("joinToken"))
-    surroundings = worker_environment(environment, folder.path, worker_id, control_plane, token)
+    sandbox = record.get("sandbox", {}) if is_wanted(environment) else {}
+    surroundings = worker_environment(
+        environment, folder.path, worker_id, control_plane, token, sandbox=sandbox
+    )
     print(f"{worker_id} works for {control_plane}. Ctrl-C stops it.", flush=True)
     os.chdir(REPOSITORY)
     os.execve(sys.executable, [sys.executable, "-m", "worker"], surroundings)  # noqa: S606 (no shell wanted)

@@ -14,7 +14,7 @@ from types import FrameType
 from control_plane.observability.logging import configure_logging
 from control_plane.settings import LogFormat
 from deploy.local.errors import LaunchError
-from tests.bench import credentials, limiter, login, requests
+from tests.bench import credentials, engine, limiter, login, requests
 from tests.bench.machine import postgres_version, this_machine, valkey_version
 from tests.bench.plan import QUICK, Plan
 from tests.bench.report import Report, page, write_json
@@ -26,14 +26,17 @@ BENCHMARKS: dict[str, tuple[str, Callable[[Stand, Plan], list[Table]]]] = {
     "login": ("logins a second against hashing alone", login.run),
     "limiter": ("one check of the rate limiter against a PING", limiter.run),
     "credentials": ("argon2, API keys and JWTs, processor alone", credentials.run),
+    "engine": ("the WhatsApp engine on an emulated network", engine.run),
 }
+# These take minutes, and run only when they are named.
+ONLY_NAMED = frozenset({"engine"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.list:
         for name, (summary, _) in BENCHMARKS.items():
-            print(f"{name:<12} {summary}")
+            print(f"{name:<12} {summary}{' (only when named)' if name in ONLY_NAMED else ''}")
         return 0
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -41,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(number, _interrupt)
     began = time.monotonic()
     try:
-        report = _run(options.names or list(BENCHMARKS), _plan(options))
+        report = _run(
+            options.names or [name for name in BENCHMARKS if name not in ONLY_NAMED], _plan(options)
+        )
     except LaunchError as error:
         print(error, file=sys.stderr)
         return 1
@@ -87,7 +92,9 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", type=_name, help="all, unless named")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", type=_name, help="all that are quick, unless named"
+    )
     parser.add_argument("--list", action="store_true", help="tell which there are")
     parser.add_argument("--quick", action="store_true", help="one short round: whether it works, no more")
     parser.add_argument("--rounds", type=_between(1, 50, int), help="how often each figure is taken")

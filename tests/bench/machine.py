@@ -10,7 +10,17 @@ import asyncpg
 import msgspec
 from redis import Redis
 
-_LIBRARIES = ("litestar", "granian", "uvloop", "sqlalchemy", "asyncpg", "redis", "hiredis", "argon2-cffi")
+_LIBRARIES = (
+    "litestar",
+    "granian",
+    "uvloop",
+    "sqlalchemy",
+    "asyncpg",
+    "redis",
+    "hiredis",
+    "argon2-cffi",
+    "neonize",
+)
 
 
 class Machine(msgspec.Struct, frozen=True, rename="camel"):

@@ -29,6 +29,8 @@ from tests.bench.load_process import run_load
 ADMIN_EMAIL = "admin@waypost.example"
 _READY_SECONDS = 30.0
 _COMMAND_SECONDS = 60.0
+# Each log-in of a client of the engine opens some that stay for a minute.
+_CONNECTIONS = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,17 @@ class Stand:
     @cached_property
     def postgres_url(self) -> str:
         self.say("starting PostgreSQL")
-        postgres = EmbeddedPostgres(self.folder / "postgres")
+        postgres = EmbeddedPostgres(self.folder / "postgres", max_connections=_CONNECTIONS)
         self._ends.callback(postgres.stop)
         postgres.start()
         return postgres.url
+
+    @cached_property
+    def store_url(self) -> str:
+        """The database with the engine's credential store in it."""
+        self._make_schema()
+        self._run("prepare-store", "worker", "prepare-store", own={"WAYPOST_STORE_URL": self.postgres_url})
+        return self.postgres_url
 
     @cached_property
     def valkey_url(self) -> str:
@@ -118,6 +127,9 @@ class Stand:
     def load(self, job: Job) -> Result:
         return run_load(job, self.folder, _inherited())
 
+    def inherited(self) -> dict[str, str]:
+        return _inherited()
+
     def _make_schema(self) -> None:
         if not self._has_schema:
             self.say("migrating")
@@ -141,8 +153,11 @@ class Stand:
             self._servers[name] = server
         return self._servers[name]
 
-    def _run(self, name: str, *arguments: str) -> None:
+    def _run(self, name: str, *arguments: str, own: dict[str, str] | None = None) -> None:
+        """With settings of its own, or with those of the control plane."""
         environment = {**self.environment, "WAYPOST_ADMIN_PASSWORD": self.admin_password}
+        if own is not None:
+            environment = _inherited() | own
         child = self._child(name, arguments, environment)
         child.start()
         end = time.monotonic() + _COMMAND_SECONDS

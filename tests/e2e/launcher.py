@@ -51,6 +51,8 @@ class Launcher:
         self.record = json.loads((self.data / "run.json").read_text())
         for name in ("adminPassword", "userPassword", "joinToken"):
             run_folder.note_secret(self.record[name])
+        if self.record["sandbox"]:
+            run_folder.note_secret(self.record["sandbox"]["controlToken"])
 
     @property
     def ready(self) -> bool:
@@ -80,6 +82,12 @@ class Launcher:
             target = run_folder.logs() / f"{self.data.name}-{run_folder.process_name()}" / log.name
             target.parent.mkdir(exist_ok=True)
             target.write_bytes(log.read_bytes())
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """What the process was started with."""
+    text = Path(f"/proc/{pid}/environ").read_text()
+    return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
 
 
 def _lives(pid: int) -> bool:

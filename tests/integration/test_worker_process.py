@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +15,13 @@ GOOD = {
 }
 
 
-async def start(**changes: str) -> asyncio.subprocess.Process:
+async def start(folder: Path, **changes: str) -> asyncio.subprocess.Process:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "worker",
-        env=environment | GOOD | changes,
+        env=environment | GOOD | {"WAYPOST_DATA_DIR": str(folder)} | changes,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -36,7 +37,7 @@ async def line_with(process: asyncio.subprocess.Process, text: str) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_it_asks_again_until_the_control_plane_answers(number: signal.Signals):
+async def test_it_asks_again_until_the_control_plane_answers(number: signal.Signals, tmp_path: Path):
     ready = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,7 +48,7 @@ async def test_it_asks_again_until_the_control_plane_answers(number: signal.Sign
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    process = await start(WAYPOST_CONTROL_PLANE_URL=f"http://127.0.0.1:{port}")
+    process = await start(tmp_path, WAYPOST_CONTROL_PLANE_URL=f"http://127.0.0.1:{port}")
     assert "status 503" in await line_with(process, "control_plane_not_ready")
     ready.set()
     assert "worker-one" in await line_with(process, "worker_idle")
@@ -58,8 +59,8 @@ async def test_it_asks_again_until_the_control_plane_answers(number: signal.Sign
     await server.wait_closed()
 
 
-async def test_a_control_plane_that_is_not_there_yet_is_waited_for():
-    process = await start()
+async def test_a_control_plane_that_is_not_there_yet_is_waited_for(tmp_path: Path):
+    process = await start(tmp_path)
     for _ in range(3):
         assert "ConnectError" in await line_with(process, "control_plane_not_ready")
     process.send_signal(signal.SIGTERM)
@@ -68,8 +69,20 @@ async def test_a_control_plane_that_is_not_there_yet_is_waited_for():
 
 
 @pytest.mark.parametrize("name", GOOD)
-async def test_a_missing_setting_is_named(name: str):
-    process = await start(**{name: ""})
+async def test_a_missing_setting_is_named(name: str, tmp_path: Path):
+    process = await start(tmp_path, **{name: ""})
     _, errors = await process.communicate()
     assert process.returncode == 2
     assert f"{name}: is not set" in errors.decode()
+
+
+async def test_a_second_worker_in_the_same_folder_says_so_and_ends(tmp_path: Path):
+    first = await start(tmp_path)
+    await line_with(first, "control_plane_not_ready")
+    second = await start(tmp_path)
+    _, errors = await asyncio.wait_for(second.communicate(), 60)
+    assert second.returncode == 1
+    assert "in use by another worker" in errors.decode()
+    first.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await first.wait() == 0

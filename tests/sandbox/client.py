@@ -37,6 +37,10 @@ class Client:
         self._process.stdin.write(line.encode() + b"\n")
         return await asyncio.wait_for(self._answers[number], within)
 
+    async def invoke(self, method: str, *arguments: Any, within: float = 60, **named: Any) -> Any:
+        """A call of the library by its own name; `client_arguments` has what plain JSON has not."""
+        return await self.call("invoke", within=within, method=method, arguments=list(arguments), named=named)
+
     async def event(self, name: str, *, within: float = 20) -> Event:
         """The oldest such event that nobody has asked for yet; others stay where they are."""
         async with self._news:
@@ -89,7 +93,9 @@ class Client:
 
 
 @asynccontextmanager
-async def running_client(sandbox: Sandbox, folder: Path, jid: str | None = None) -> AsyncIterator[Client]:
+async def running_client(
+    sandbox: Sandbox, folder: Path, jid: str | None = None, *, debug: bool = False
+) -> AsyncIterator[Client]:
     """`jid` as the library tells it after pairing; without it the client is a new device."""
     reading, writing = os.pipe()
     settings = {
@@ -97,6 +103,7 @@ async def running_client(sandbox: Sandbox, folder: Path, jid: str | None = None)
         "store": str(folder / "store.sqlite3"),
         "jid": jid,
         "root_key": sandbox.root_key.public.hex(),
+        "debug": debug,
     }
     environment = os.environ | {
         "HTTPS_PROXY": sandbox.proxy,
@@ -145,7 +152,9 @@ async def pair(client: Client, phone: Phone) -> DeviceName:
 
 
 @asynccontextmanager
-async def companion(sandbox: Sandbox, phone: Phone, folder: Path) -> AsyncIterator[tuple[Client, DeviceName]]:
+async def companion(
+    sandbox: Sandbox, phone: Phone, folder: Path, *, debug: bool = False
+) -> AsyncIterator[tuple[Client, DeviceName]]:
     """A running client, paired with this phone and connected."""
-    async with running_client(sandbox, folder) as client:
+    async with running_client(sandbox, folder, debug=debug) as client:
         yield client, await pair(client, phone)

@@ -6,6 +6,7 @@ Its Go half may end the process at any time, and prints to stdout as it likes.
 import asyncio
 import ctypes
 import json
+import logging
 import os
 import sys
 import uuid
@@ -14,39 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pylibmagic  # noqa: F401 (the library needs libmagic while it is imported)
+from neonize import _binder
 from neonize.aioze.client import NewAClient
-from neonize.aioze.events import (
-    ClientOutdatedEv,
-    ConnectedEv,
-    ConnectFailureEv,
-    DisconnectedEv,
-    GroupInfoEv,
-    JoinedGroupEv,
-    LoggedOutEv,
-    MessageEv,
-    OfflineSyncCompletedEv,
-    PairStatusEv,
-    ReceiptEv,
-    StreamErrorEv,
-    StreamReplacedEv,
-    TemporaryBanEv,
-)
 from neonize.proto.Neonize_pb2 import JID
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 from neonize.utils.enum import MediaType, ParticipantChange, ReceiptType
 from neonize.utils.jid import build_jid
 
+from tests.sandbox.client_events import EventTeller
+from tests.sandbox.client_values import given, told
+
 _REAL_ROOT_KEY = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
-_PLAIN_EVENTS = {
-    "disconnected": DisconnectedEv,
-    "stream_replaced": StreamReplacedEv,
-    "client_outdated": ClientOutdatedEv,
-    "joined_group": JoinedGroupEv,
-    "group_info": GroupInfoEv,
-    "connected": ConnectedEv,
-    "offline_sync_completed": OfflineSyncCompletedEv,
-    "connect_failure": ConnectFailureEv,
-}
 
 
 def trust_root_key(public: bytes) -> None:
@@ -63,9 +42,12 @@ def trust_root_key(public: bytes) -> None:
     raise LookupError("the library holds its root key somewhere else")
 
 
-class Child:
+class Child(EventTeller):
     def __init__(self, settings: dict[str, Any]) -> None:
-        self._events = os.fdopen(settings["events"], "w", buffering=1)
+        super().__init__(os.fdopen(settings["events"], "w", buffering=1))
+        if settings["debug"]:
+            logging.getLogger().setLevel(logging.DEBUG)
+            logging.getLogger("neonize.utils.log").setLevel(logging.DEBUG)
         jid = settings["jid"]
         self.client = NewAClient(settings["store"], uuid=uuid.uuid4().hex, new_device=jid is None)
         # Were this object collected, its finalizer would stop the running client.
@@ -80,66 +62,7 @@ class Child:
                 Integrator=0,
                 IsEmpty=False,
             )
-        self._register()
-
-    def tell(self, event: str, **details: Any) -> None:
-        self._events.write(json.dumps({"event": event, **details}) + "\n")
-
-    def _register(self) -> None:
-        client = self.client
-
-        client.event.qr(self._on_qr)
-        # The library tells nobody else that the codes ran out; this is called by a thread of Go.
-        client._NewAClient__onLoginStatus = lambda _uuid, status: self.tell(
-            "login_status", status=ctypes.string_at(status).decode()
-        )
-        for name, kind in _PLAIN_EVENTS.items():
-            client.event(kind)(self._plain(name))
-
-        client.event(PairStatusEv)(self._on_pair_status)
-        client.event(MessageEv)(self._on_message)
-        client.event(ReceiptEv)(self._on_receipt)
-        client.event(LoggedOutEv)(self._on_logged_out)
-        client.event(TemporaryBanEv)(self._on_temporary_ban)
-        client.event(StreamErrorEv)(self._on_stream_error)
-
-    async def _on_qr(self, _: NewAClient, data: bytes) -> None:
-        self.tell("qr", data=data.decode())
-
-    async def _on_pair_status(self, _: NewAClient, event: Any) -> None:
-        self.tell("pair_status", jid=f"{event.ID.User}:{event.ID.Device}", error=event.Error)
-
-    async def _on_message(self, _: NewAClient, event: Any) -> None:
-        source, content = event.Info.MessageSource, event.Message
-        self.tell(
-            "message",
-            id=event.Info.ID,
-            chat=f"{source.Chat.User}@{source.Chat.Server}",
-            sender=f"{source.Sender.User}@{source.Sender.Server}",
-            sender_number=source.SenderAlt.User,
-            name=event.Info.Pushname,
-            from_me=source.IsFromMe,
-            text=content.conversation or content.extendedTextMessage.text,
-            content=content.SerializeToString().hex(),
-        )
-
-    async def _on_receipt(self, _: NewAClient, event: Any) -> None:
-        self.tell("receipt", ids=list(event.MessageIDs), type=int(event.Type))
-
-    async def _on_logged_out(self, _: NewAClient, event: Any) -> None:
-        self.tell("logged_out", on_connect=event.OnConnect)
-
-    async def _on_temporary_ban(self, _: NewAClient, event: Any) -> None:
-        self.tell("temporary_ban", code=int(event.Code), expire=int(event.Expire))
-
-    async def _on_stream_error(self, _: NewAClient, event: Any) -> None:
-        self.tell("stream_error", code=event.Code)
-
-    def _plain(self, name: str) -> Any:
-        async def handler(_: NewAClient, _event: Any) -> None:
-            self.tell(name)
-
-        return handler
+        self.register(self.client)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -169,6 +92,11 @@ class Child:
         return str(
             (await self.client.send_message(build_jid(to), Message.FromString(bytes.fromhex(content)))).ID
         )
+
+    async def invoke(self, method: str, arguments: list[Any], named: dict[str, Any]) -> Any:
+        """Any call of the library that takes and gives nothing special."""
+        words = {name: given(value) for name, value in named.items()}
+        return told(await getattr(self.client, method)(*map(given, arguments), **words))
 
     async def create_group(self, subject: str, others: list[str]) -> str:
         info = await self.client.create_group(subject, [build_jid(number) for number in others])
@@ -223,6 +151,8 @@ class Child:
 def main() -> None:
     settings = json.loads(sys.argv[1])
     trust_root_key(bytes.fromhex(settings["root_key"]))
+    # The library has forgotten to read the answer of this one call.
+    _binder.gocode.DecryptPollVote.errcheck = _binder.consume_bytes_struct
     asyncio.run(Child(settings).run())
     # Threads of an abandoned pairing would keep the process for ever.
     os._exit(0)

@@ -3,11 +3,14 @@
 import itertools
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
+from worker.sandbox.control.server import ControlServer
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
 
+CONTROL_TOKEN = "a-token-of-the-control-api"
 _numbers = itertools.count(4915550000001)
 
 
@@ -27,6 +30,15 @@ async def anna(sandbox: Sandbox) -> Phone:
 async def ben(sandbox: Sandbox) -> Phone:
     """Who writes to her."""
     return await sandbox.network.new_phone(new_number(), "Ben")
+
+
+@pytest.fixture(scope="session")
+async def control(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    """Knows where the control API is, and its token."""
+    async with ControlServer(sandbox.network, CONTROL_TOKEN) as server:
+        headers = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
+        async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=60) as client:
+            yield client
 
 
 def new_number() -> str:

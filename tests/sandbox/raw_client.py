@@ -41,9 +41,9 @@ class RawClient:
             length = int.from_bytes(await self.reader.readexactly(2 if length == 126 else 8), "big")
         return (await self.reader.readexactly(length))[3:]
 
-    async def shake_hands(self, payload: bytes) -> tuple[Cipher, Cipher]:
+    async def shake_hands(self, payload: bytes, static: KeyPair | None = None) -> tuple[Cipher, Cipher]:
         """The ciphers to the server and from it."""
-        noise = NoiseClient(KeyPair.generate())
+        noise = NoiseClient(static or KeyPair.generate())
         self.send(PROLOGUE + frame(noise.hello()))
         self.send(frame(noise.finish(await self.receive(), payload)))
         return noise.transport()

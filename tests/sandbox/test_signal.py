@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.sandbox.chance import Chance
 from worker.sandbox.database import open_database
 from worker.sandbox.devices import DeviceName
 from worker.sandbox.phone_keys import PhoneKeys
@@ -22,7 +23,7 @@ ANNA, BEN = DeviceName("1", 0), DeviceName("2", 0)
 class Peer:
     def __init__(self, database: sqlite3.Connection, name: DeviceName) -> None:
         self.name = name
-        self.keys = PhoneKeys(database, name.number)
+        self.keys = PhoneKeys(database, name.number, Chance())
         self.sessions = PhoneSessions(database, name.number, self.keys)
 
     def seal(self, peer: "Peer", text: bytes) -> tuple[str, bytes]:

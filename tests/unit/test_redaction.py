@@ -32,6 +32,13 @@ def test_a_secret_in_a_sentence_is_cut_out(secret: str, sentence: str):
 
 
 @pytest.mark.parametrize(
+    "device", ["4915112345678:2@s.whatsapp.net", "12345678901234:7@lid", "49151.0:1@lid"]
+)
+def test_a_device_of_the_whatsapp_network_is_cut_out_with_its_number(device: str):
+    assert redact_text(f"Successfully paired {device}") == "Successfully paired [address]"
+
+
+@pytest.mark.parametrize(
     "name",
     ["password", "currentPassword", "Authorization", "X-Api-Key", "refresh_token", "text", "phone", "email"],
 )

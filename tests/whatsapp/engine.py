@@ -8,24 +8,24 @@ import time
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from shared.contracts.messages import OutgoingContent, OutgoingMessage, Text
 from shared.ids import new_uuid
-from worker.engine_host import ROOT_KEY_VARIABLE
-from worker.engine_link import (
+from worker.engines.link import ROOT_KEY_VARIABLE, Link
+from worker.engines.words import (
     Answer,
     AskPairingCode,
     Command,
     Event,
     FromEngine,
     Lease,
-    Link,
     LogOut,
     Ready,
-    SendText,
+    Send,
     Start,
     Stop,
 )
 from worker.sandbox.sandbox import Sandbox
-from worker.whatsapp.port import Told
+from worker.whatsapp.port import Proxy, Told
 
 Kind = TypeVar("Kind", bound=Told)
 PATIENCE = 30
@@ -33,7 +33,7 @@ PATIENCE = 30
 
 class Engine:
     def __init__(self, sandbox: Sandbox, log: Path) -> None:
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self.log = log
         self._numbers = 0
         self._answers: dict[int, asyncio.Future[Answer]] = {}
@@ -44,17 +44,18 @@ class Engine:
         ours, theirs = socket.socketpair()
         environment = {
             "PATH": os.environ["PATH"],
-            "HTTPS_PROXY": self._sandbox.proxy,
-            "SSL_CERT_FILE": str(self._sandbox.certificate),
+            "HTTPS_PROXY": self.sandbox.proxy,
+            "SSL_CERT_FILE": str(self.sandbox.certificate),
             "NEONIZE_BOT_TAG": "off",
-            ROOT_KEY_VARIABLE: self._sandbox.root_key.public.hex(),
+            ROOT_KEY_VARIABLE: self.sandbox.root_key.public.hex(),
         }
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "worker.engine_host",
+                "worker.engines.host",
                 str(theirs.fileno()),
+                "50",
                 pass_fds=[theirs.fileno()],
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -79,25 +80,38 @@ class Engine:
             await self._reading
 
     async def start(
-        self, session: str, address: str, device_jid: str | None = None, epoch: int = 1
+        self,
+        session: str,
+        address: str,
+        device_jid: str | None = None,
+        epoch: int = 1,
+        proxy: Proxy | None = None,
     ) -> Answer:
         fields = {"address": address, "device_jid": device_jid, "device_name": "Waypost test"}
-        return await self._ask(Start, session, epoch=epoch, **fields)
+        return await self.ask(Start, session, epoch=epoch, proxy=proxy, **fields)
 
     async def send_text(self, session: str, recipient: str, text: str) -> Answer:
-        return await self._ask(SendText, session, recipient=recipient, text=text)
+        return await self.send(session, recipient, Text(text=text))
+
+    async def send(self, session: str, recipient: str, content: OutgoingContent, **context: Any) -> Answer:
+        message = OutgoingMessage(content=content, **context)
+        return await self.ask(Send, session, recipient=recipient, message=message)
 
     async def pairing_code(self, session: str, phone: str) -> Answer:
-        return await self._ask(AskPairingCode, session, phone=phone)
+        return await self.ask(AskPairingCode, session, phone=phone)
 
     async def stop(self, session: str) -> Answer:
-        return await self._ask(Stop, session)
+        return await self.ask(Stop, session)
 
     async def log_out(self, session: str) -> Answer:
-        return await self._ask(LogOut, session)
+        return await self.ask(LogOut, session)
 
     def lease_for(self, seconds: float) -> None:
         self.link.send(Lease(time.clock_gettime(time.CLOCK_BOOTTIME) + seconds))
+
+    def forget(self, session: str) -> None:
+        """What was told of it and nobody has asked for."""
+        self._told = [(name, told) for name, told in self._told if name != session]
 
     async def told(self, session: str, kind: type[Kind]) -> Kind:
         """The oldest of this kind that nobody has asked for yet."""
@@ -107,16 +121,19 @@ class Engine:
                     self._news.wait_for(lambda: self._find(session, kind) is not None), PATIENCE
                 )
             except TimeoutError:
-                raise AssertionError(f"no {kind.__name__}; told so far: {self._told}") from None
+                raise AssertionError(f"no {kind.__name__}; told so far: {self._all(session)}") from None
             found = self._find(session, kind)
             assert isinstance(found, kind)
             self._told.remove((session, found))
             return found
 
+    def _all(self, session: str) -> list[Told]:
+        return [told for name, told in self._told if name == session]
+
     def _find(self, session: str, kind: type[Kind]) -> Told | None:
         return next((told for name, told in self._told if name == session and isinstance(told, kind)), None)
 
-    async def _ask(self, kind: type[Command], session: str, **fields: Any) -> Answer:
+    async def ask(self, kind: type[Command], session: str, **fields: Any) -> Answer:
         self._numbers += 1
         number = self._numbers
         self._answers[number] = asyncio.get_running_loop().create_future()

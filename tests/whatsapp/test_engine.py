@@ -7,53 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from shared.contracts.messages import Text
 from shared.session_state import Reason, SessionState
-from tests.sandbox.conftest import anna, ben, new_number, sandbox
+from tests.sandbox.conftest import new_number
 from tests.whatsapp.engine import Engine, new_session
+from tests.whatsapp.pair import Pair
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
-from worker.whatsapp.event_map import Then
-from worker.whatsapp.port import Paired, QrShown, ReceiptSeen, StateSeen, TextReceived
-
-__all__ = ["anna", "ben", "sandbox"]
-
-
-@pytest.fixture
-async def engine(sandbox: Sandbox, tmp_path: Path):
-    async with Engine(sandbox, tmp_path / "engine.log") as running:
-        yield running
-
-
-class Pair:
-    """A session that anna's phone has scanned."""
-
-    def __init__(self, engine: Engine, phone: Phone, store: str) -> None:
-        self.engine = engine
-        self.phone = phone
-        self.store = store
-        self.session = new_session()
-        self.device_jid = ""
-
-    async def scan(self) -> "Pair":
-        answer = await self.engine.start(self.session, self.store)
-        assert answer.problem is None, answer
-        shown = await self.engine.told(self.session, QrShown)
-        assert (shown.number, shown.seconds) == (1, 60)
-        await self.phone.scan(shown.code)
-        self.device_jid = (await self.engine.told(self.session, Paired)).device_jid
-        await self.state(SessionState.CONNECTED)
-        return self
-
-    async def state(self, state: SessionState) -> StateSeen:
-        while True:
-            seen = await self.engine.told(self.session, StateSeen)
-            if seen.meaning.state is state:
-                return seen
-
-
-@pytest.fixture
-async def paired(engine: Engine, anna: Phone, tmp_path: Path) -> Pair:
-    return await Pair(engine, anna, str(tmp_path / "anna.db")).scan()
+from worker.whatsapp.meaning import Then
+from worker.whatsapp.port import MessageReceived, Paired, QrShown, ReceiptSeen
 
 
 async def test_a_scan_connects_and_texts_go_both_ways(paired: Pair, ben: Phone):
@@ -65,8 +27,8 @@ async def test_a_scan_connects_and_texts_go_both_ways(paired: Pair, ben: Phone):
         assert (received.text, received.message_id) == (text, sent.sent.whatsapp_id)
 
         whatsapp_id = await ben.send_text(paired.phone, text)
-        told = await engine.told(session, TextReceived)
-        assert (told.text, told.whatsapp_id, told.push_name) == (text, whatsapp_id, "Ben")
+        told = (await engine.told(session, MessageReceived)).message
+        assert (told.content, told.whatsapp_id, told.push_name) == (Text(text=text), whatsapp_id, "Ben")
         assert (told.sender_phone, told.from_me) == (f"+{ben.number}", False)
 
 
@@ -77,7 +39,7 @@ async def test_receipts_are_told(paired: Pair, ben: Phone):
     assert (await paired.engine.told(paired.session, ReceiptSeen)).kind == "delivered"
     await ben.mark_read(message)
     read = await paired.engine.told(paired.session, ReceiptSeen)
-    assert (read.kind, read.whatsapp_ids) == ("read", [sent.sent.whatsapp_id])
+    assert (read.kind, read.whatsapp_ids) == ("read", (sent.sent.whatsapp_id,))
 
 
 async def test_a_pairing_code_connects(engine: Engine, anna: Phone, tmp_path: Path):
@@ -92,17 +54,17 @@ async def test_a_pairing_code_connects(engine: Engine, anna: Phone, tmp_path: Pa
 
 
 async def test_a_killed_engine_loses_nothing_and_another_resumes_without_a_scan(
-    paired: Pair, sandbox: Sandbox, ben: Phone, tmp_path: Path
+    lone: Pair, sandbox: Sandbox, ben: Phone, tmp_path: Path
 ):
-    os.kill(paired.engine.process.pid, signal.SIGKILL)
-    await paired.engine.process.wait()
-    whatsapp_id = await ben.send_text(paired.phone, "while you were away")
+    os.kill(lone.engine.process.pid, signal.SIGKILL)
+    await lone.engine.process.wait()
+    whatsapp_id = await ben.send_text(lone.phone, "while you were away")
     async with Engine(sandbox, tmp_path / "second.log") as second:
-        again = Pair(second, paired.phone, paired.store)
-        answer = await second.start(again.session, again.store, paired.device_jid)
+        again = Pair(second, lone.phone, lone.store)
+        answer = await second.start(again.session, again.store, lone.device_jid)
         assert answer.problem is None, answer
         await again.state(SessionState.CONNECTED)
-        assert (await second.told(again.session, TextReceived)).whatsapp_id == whatsapp_id
+        assert (await second.told(again.session, MessageReceived)).message.whatsapp_id == whatsapp_id
         sent = await second.send_text(again.session, f"{ben.number}@s.whatsapp.net", "back")
         assert sent.sent is not None
 
@@ -149,24 +111,24 @@ async def test_calls_for_a_session_that_does_not_run_never_reach_the_library(eng
     assert (await engine.stop(nobody)).problem is None
 
 
-async def test_an_engine_ends_itself_when_its_lease_is_over(paired: Pair):
-    paired.engine.lease_for(0.3)
+async def test_an_engine_ends_itself_when_its_lease_is_over(lone: Pair):
+    lone.engine.lease_for(0.3)
     async with asyncio.timeout(5):
-        assert await paired.engine.process.wait() == 75
+        assert await lone.engine.process.wait() == 75
 
 
-async def test_an_engine_whose_lease_is_renewed_goes_on(paired: Pair, ben: Phone):
-    paired.engine.lease_for(0.5)
-    paired.engine.lease_for(60)
-    sent = await paired.engine.send_text(paired.session, f"{ben.number}@s.whatsapp.net", "x")
+async def test_an_engine_whose_lease_is_renewed_goes_on(lone: Pair, ben: Phone):
+    lone.engine.lease_for(0.5)
+    lone.engine.lease_for(60)
+    sent = await lone.engine.send_text(lone.session, f"{ben.number}@s.whatsapp.net", "x")
     assert sent.sent is not None
 
 
-async def test_an_engine_ends_when_its_agent_is_gone(paired: Pair):
+async def test_an_engine_ends_when_its_agent_is_gone(lone: Pair):
     """Its pairing's abandoned thread in Go does not hold it back."""
-    paired.engine.link.close()
+    lone.engine.link.close()
     async with asyncio.timeout(5):
-        assert await paired.engine.process.wait() == 0
+        assert await lone.engine.process.wait() == 0
 
 
 async def test_an_abandoned_pairing_ends_with_its_engine(engine: Engine, tmp_path: Path):

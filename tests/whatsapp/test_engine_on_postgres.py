@@ -8,16 +8,15 @@ import pytest
 from shared.ids import Epoch
 from shared.redaction import Secret
 from shared.session_state import SessionState
-from tests.sandbox.conftest import anna, ben, sandbox
 from tests.whatsapp.engine import Engine
-from tests.whatsapp.test_engine import Pair
+from tests.whatsapp.pair import Pair
 from tests.whatsapp.test_store import Fence, fence, store_url
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
 from worker.whatsapp.port import Fenced
 from worker.whatsapp.stores import PostgresStore
 
-__all__ = ["anna", "ben", "fence", "sandbox", "store_url"]
+__all__ = ["fence", "store_url"]
 
 ROWS = "SELECT md5(string_agg(s::text, '' ORDER BY their_id)) FROM whatsapp_store.whatsmeow_sessions s"
 

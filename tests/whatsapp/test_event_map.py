@@ -3,8 +3,9 @@
 import pytest
 
 from shared.session_state import REASONS, TRANSITIONS, Reason, SessionState
-from worker.whatsapp.event_map import QR_PHASE_ENDS, STATE_EVENTS, Then, meaning_of
+from worker.whatsapp.event_map import QR_PHASE_ENDS, STATE_EVENTS, meaning_of
 from worker.whatsapp.library import events
+from worker.whatsapp.meaning import Then
 
 S, R = SessionState, Reason
 ROWS = [

@@ -1,6 +1,7 @@
 """The public keys of a device as stanzas."""
 
 from worker.sandbox.signal.prekeys import Bundle, PreKey, SignedPreKey
+from worker.sandbox.wire.errors import WireError
 from worker.sandbox.wire.nodes import Node, node
 
 
@@ -25,19 +26,19 @@ def read_bundle(stanza: Node) -> Bundle | None:
     if keys is None or signed is None:
         return None
     return Bundle(
-        int.from_bytes(stanza.data("registration"), "big"),
-        keys.data("identity"),
+        int.from_bytes(_exactly(4, stanza, "registration"), "big"),
+        _exactly(32, keys, "identity"),
         read_signed_prekey(signed),
         read_prekey(one_time) if one_time else None,
     )
 
 
 def read_prekey(key: Node) -> PreKey:
-    return PreKey(_key_id(key), key.data("value"))
+    return PreKey(_key_id(key), _exactly(32, key, "value"))
 
 
 def read_signed_prekey(key: Node) -> SignedPreKey:
-    return SignedPreKey(_key_id(key), key.data("value"), key.data("signature"))
+    return SignedPreKey(_key_id(key), _exactly(32, key, "value"), _exactly(64, key, "signature"))
 
 
 def _key(key: PreKey | SignedPreKey) -> list[Node]:
@@ -45,4 +46,11 @@ def _key(key: PreKey | SignedPreKey) -> list[Node]:
 
 
 def _key_id(key: Node) -> int:
-    return int.from_bytes(key.data("id"), "big")
+    return int.from_bytes(_exactly(3, key, "id"), "big")
+
+
+def _exactly(length: int, key: Node, part: str) -> bytes:
+    data = key.data(part)
+    if len(data) != length:
+        raise WireError(f"a key whose {part} is {len(data)} bytes long")
+    return data

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from worker.sandbox.chance import Chance
 from worker.sandbox.devices import DeviceName
 from worker.sandbox.library import Message
 
@@ -12,7 +13,10 @@ _LONGEST_PADDING = 16
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """`chat` is the number of the other person, also for what the owner sent from a companion."""
+    """`chat` is the number of the other person, also for what the owner sent from a companion.
+
+    `for_phone` is what a companion says to its own phone and no person reads.
+    """
 
     message_id: str
     chat: str
@@ -20,6 +24,7 @@ class Received:
     from_me: bool
     timestamp: int
     content: Any
+    for_phone: bool = False
 
     @property
     def text(self) -> str:
@@ -44,8 +49,8 @@ def copy_for_companions(content: Any, to: str) -> Any:
     return copy
 
 
-def new_message_id() -> str:
-    return "3A" + secrets.token_hex(9).upper()
+def new_message_id(chance: Chance) -> str:
+    return "3A" + chance.draw(9).hex().upper()
 
 
 def padded(plain: bytes) -> bytes:

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 _SCHEMA = """
+CREATE TABLE IF NOT EXISTS starts (number INTEGER PRIMARY KEY AUTOINCREMENT);
 CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, private BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS accounts (number TEXT PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS devices (
@@ -23,6 +24,11 @@ CREATE TABLE IF NOT EXISTS phone_sender_keys (
     number TEXT NOT NULL, chat TEXT NOT NULL, sender TEXT NOT NULL, record BLOB NOT NULL,
     PRIMARY KEY (number, chat, sender));
 CREATE TABLE IF NOT EXISTS groups (group_id TEXT PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS habits (number TEXT PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS profiles (number TEXT PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS app_state (
+    number TEXT NOT NULL, collection TEXT NOT NULL, version INTEGER NOT NULL, patch BLOB NOT NULL,
+    PRIMARY KEY (number, collection, version));
 CREATE TABLE IF NOT EXISTS mailbox (
     position INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT NOT NULL, device INTEGER NOT NULL,
     receipt TEXT NOT NULL, stanza BLOB NOT NULL);
@@ -43,6 +49,11 @@ def open_database(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = OFF")
     connection.executescript(_SCHEMA)
     return connection
+
+
+def count_start(database: sqlite3.Connection) -> int:
+    """How many times the network has been started in this folder, with this one."""
+    return int(database.execute("INSERT INTO starts DEFAULT VALUES").lastrowid or 0)
 
 
 def pack(record: msgspec.Struct) -> bytes:

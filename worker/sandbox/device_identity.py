@@ -2,10 +2,10 @@
 
 import hashlib
 import hmac
-import secrets
-import time
 from dataclasses import dataclass
 
+from worker.sandbox.chance import Chance
+from worker.sandbox.clock import Clock
 from worker.sandbox.library import (
     ADVDeviceIdentity,
     ADVSignedDeviceIdentity,
@@ -27,10 +27,12 @@ class Voucher:
     account_key: bytes
 
 
-def vouch(account: KeyPair, companion_identity: bytes, secret: bytes) -> Voucher:
+def vouch(
+    account: KeyPair, companion_identity: bytes, secret: bytes, clock: Clock, chance: Chance
+) -> Voucher:
     """`secret` came with the code, so that only the client that showed it accepts this."""
     details = ADVDeviceIdentity(
-        rawID=secrets.randbelow(1 << 31), timestamp=int(time.time()), keyIndex=1
+        rawID=chance.below(1 << 31), timestamp=clock.seconds(), keyIndex=1
     ).SerializeToString()
     signed = ADVSignedDeviceIdentity(
         details=details,

@@ -21,13 +21,17 @@ class DeviceName(msgspec.Struct, frozen=True):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """A companion as it registered. `noise_key` is how it proves itself at log-in."""
+    """A companion as it registered. `noise_key` is how it proves itself at log-in.
+
+    `greeted` says whether its phone has told it what every new companion is told.
+    """
 
     name: DeviceName
     noise_key: bytes
     identity: bytes
     registration_id: int
     signed_prekey: SignedPreKey
+    greeted: bool = False
 
 
 class Devices:

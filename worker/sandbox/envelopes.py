@@ -54,6 +54,8 @@ def group_envelope(group: Group, author: Account, sender: DeviceName) -> dict[st
 
 
 def _part(routing: "Routing", addressed: Node, attribute: str, part: Node) -> Parts:
-    name, sealed = routing.name_of(addressed.jid(attribute)), part.child("enc")
+    name = routing.name_of(addressed.jid(attribute))
+    # Some messages are for phones only; companions are told that there is one.
+    sealed = part.child("enc") or part.child("unavailable")
     if name is not None and sealed is not None:
         yield name, [sealed]

@@ -1,16 +1,23 @@
 """Trouble on purpose: everything the real network does to clients that they would rather not see."""
 
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from worker.sandbox import stanzas
+from worker.sandbox import passkeys, stanzas
 from worker.sandbox.connection import Connection
 from worker.sandbox.devices import DeviceName
 from worker.sandbox.wire.nodes import Node
 
 if TYPE_CHECKING:
     from worker.sandbox.network import Network
+
+
+class PairingTrouble(Enum):
+    PASSKEY = auto()
+    FORGED = auto()
+    OUTDATED = auto()
 
 
 class _Trouble(msgspec.Struct):
@@ -26,6 +33,7 @@ class Faults:
     def __init__(self, network: "Network") -> None:
         self._network = network
         self._troubles: dict[DeviceName, _Trouble] = {}
+        self.pairing: PairingTrouble | None = None
 
     def replace(self, device: DeviceName) -> None:
         """As if the same device had logged in elsewhere."""
@@ -34,7 +42,7 @@ class Faults:
     def log_out(self, device: DeviceName) -> None:
         """The phone removes the companion, for good."""
         connection = self._network.online.get(device)
-        self._network.devices.unlink(device)
+        self._network.account_life.unlink(device)
         if connection is not None:
             connection.end("logged out", stanzas.stream_error(401, "device_removed"))
 
@@ -71,12 +79,38 @@ class Faults:
         """Messages are accepted and passed on, but the sender never learns."""
         self._trouble(device).drop_acks = True
 
+    def demand_passkey(self) -> None:
+        """No pairing goes further than the scan or the letters: the client is asked for a passkey."""
+        self.pairing = PairingTrouble.PASSKEY
+
+    def forge_vouchers(self) -> None:
+        """What vouches for a new companion is signed for another one; honest clients refuse it."""
+        self.pairing = PairingTrouble.FORGED
+
+    def outdate_pairings(self) -> None:
+        """Clients are told in the middle of their pairing that their version is no longer accepted."""
+        self.pairing = PairingTrouble.OUTDATED
+
+    def heal_pairings(self) -> None:
+        self.pairing = None
+
     def heal(self, device: DeviceName) -> None:
         self._troubles.pop(device, None)
         self._applied(device)
 
     def refusal(self, device: DeviceName) -> Node | None:
         return self._troubles.get(device, _Trouble()).refusal
+
+    def stops_pairing(self, connection: Connection) -> str | None:
+        """Why this pairing goes no further, after the client was told; None when it does."""
+        match self.pairing:
+            case PairingTrouble.PASSKEY:
+                connection.send(passkeys.request(self._network.clock, self._network.chance))
+                return "the network asks for a passkey"
+            case PairingTrouble.OUTDATED:
+                connection.end("outdated", stanzas.failure(405))
+                return "the network no longer accepts this client's version"
+        return None
 
     def drops_acks(self, device: DeviceName) -> bool:
         return self._troubles.get(device, _Trouble()).drop_acks

@@ -1,34 +1,62 @@
 """Groups: who is in them, who may change them."""
 
-import secrets
 import sqlite3
-import time
 
 import msgspec
 
 from worker.sandbox.accounts import Account, Accounts
+from worker.sandbox.chance import Chance
+from worker.sandbox.clock import Clock
 from worker.sandbox.database import pack, unpack
+from worker.sandbox.profiles import Picture
 from worker.sandbox.wire.jids import GROUP, Jid
 
 
+class Description(msgspec.Struct, frozen=True):
+    """Each has an id, by which clients say which one they replace; `author` is a number."""
+
+    text: str
+    description_id: str
+    author: str
+    at: int
+
+
 class Group(msgspec.Struct):
-    """`members` by number; the value says whether the person is an admin."""
+    """`members` by number; the value says whether the person is an admin.
+
+    `renamed` says by whom and when, `invite` is the end of its link, empty until somebody asks for it.
+    """
 
     group_id: str
     subject: str
     creator: str
     created: int
     members: dict[str, bool]
+    renamed: tuple[str, int] | None = None
+    description: Description | None = None
+    picture: Picture | None = None
+    invite: str = ""
+    locked: bool = False
+    announcement: bool = False
+    expiration: int = 0
 
     @property
     def jid(self) -> Jid:
         return Jid(self.group_id, GROUP)
 
+    def may_change(self, number: str) -> bool:
+        """Subject, description and picture; who is in it is for admins alone."""
+        return self.members.get(number, False) if self.locked else number in self.members
+
 
 class Groups:
-    def __init__(self, database: sqlite3.Connection, accounts: Accounts) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, accounts: Accounts, clock: Clock, chance: Chance
+    ) -> None:
         self._database = database
         self._accounts = accounts
+        self._clock = clock
+        self._chance = chance
         self._known: dict[str, Group] = {}
         for (record,) in database.execute("SELECT record FROM groups"):
             group = unpack(record, Group)
@@ -36,8 +64,8 @@ class Groups:
 
     def create(self, creator: Account, subject: str, others: list[Account]) -> Group:
         members = {account.number: False for account in others} | {creator.number: True}
-        group_id = f"120363{secrets.randbelow(10**12):012}"
-        group = Group(group_id, subject, creator.number, int(time.time()), members)
+        group_id = f"120363{self._chance.below(10**12):012}"
+        group = Group(group_id, subject, creator.number, self._clock.seconds(), members)
         self.save(group)
         return group
 
@@ -47,6 +75,13 @@ class Groups:
 
     def find(self, jid: Jid | None) -> Group | None:
         return self._known.get(jid.user) if jid and jid.server == GROUP else None
+
+    def find_text(self, address: str) -> Group | None:
+        user, _, server = address.rpartition("@")
+        return self._known.get(user) if server == GROUP else None
+
+    def invited_by(self, code: str) -> Group | None:
+        return next((group for group in self._known.values() if code and group.invite == code), None)
 
     def of(self, account: Account) -> list[Group]:
         return [group for group in self._known.values() if account.number in group.members]

@@ -1,12 +1,12 @@
 """Who was connected when, and every message that the network accepted: the proof of what clients did."""
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
+from worker.sandbox.clock import Clock
 from worker.sandbox.database import pack, unpack
 from worker.sandbox.devices import DeviceName
 
@@ -29,18 +29,19 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, clock: Clock, start: int) -> None:
         self._database = database
-        self._start = time.time_ns()
+        self._clock = clock
+        self._start = start
 
     def online(self, device: DeviceName, connection: int) -> None:
-        self._write(Entry(time.time(), "online", str(device), self._start, connection))
+        self._write(Entry(self._clock.now(), "online", str(device), self._start, connection))
 
     def offline(self, device: DeviceName, connection: int, reason: str) -> None:
-        self._write(Entry(time.time(), "offline", str(device), self._start, connection, reason=reason))
+        self._write(Entry(self._clock.now(), "offline", str(device), self._start, connection, reason=reason))
 
     def accepted(self, device: DeviceName, message_id: str, recipient: str) -> None:
-        self._write(Entry(time.time(), "message", str(device), self._start, 0, message_id, recipient))
+        self._write(Entry(self._clock.now(), "message", str(device), self._start, 0, message_id, recipient))
 
     def entries(self, kind: Kind | None = None, device: DeviceName | None = None) -> list[Entry]:
         return [
@@ -48,6 +49,17 @@ class Journal:
             for entry in self._all()
             if kind in (None, entry.kind) and (device is None or entry.device == str(device))
         ]
+
+    def page(
+        self, after: int = 0, kind: Kind | None = None, device: DeviceName | None = None, limit: int = 1000
+    ) -> list[tuple[int, Entry]]:
+        """Entries with their positions, which rise; the last of them is where the next page begins."""
+        query = "SELECT position, record FROM journal WHERE position > :after"
+        query += " AND kind = :kind" if kind else ""
+        query += " AND device = :device" if device else ""
+        values = {"after": after, "kind": kind, "device": str(device), "limit": limit}
+        rows = self._database.execute(f"{query} ORDER BY position LIMIT :limit", values)
+        return [(position, unpack(record, Entry)) for position, record in rows]
 
     def replacements(self) -> list[Entry]:
         """Ends of connections that a second log-in of the same device caused: for a time there were two."""

@@ -13,7 +13,10 @@ with quiet_import():
         ADVSignedDeviceIdentityHMAC,
     )
     from neonize.proto.waCert.WACert_pb2 import CertChain
-    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message, PollVoteMessage
+    from neonize.proto.waHistorySync.WAWebProtobufsHistorySync_pb2 import HistorySync
+    from neonize.proto.waServerSync.WAWebProtobufsServerSync_pb2 import SyncdMutation, SyncdPatch
+    from neonize.proto.waSyncAction.WAWebProtobufSyncAction_pb2 import SyncActionData, SyncActionValue
     from neonize.proto.waWa6.WAWebProtobufsWa6_pb2 import (
         ClientPayload,
         HandshakeMessage,
@@ -27,5 +30,11 @@ __all__ = [
     "ClientPayload",
     "DecodeError",
     "HandshakeMessage",
+    "HistorySync",
     "Message",
+    "PollVoteMessage",
+    "SyncActionData",
+    "SyncActionValue",
+    "SyncdMutation",
+    "SyncdPatch",
 ]

@@ -40,7 +40,7 @@ def _log_in(network: "Network", connection: Connection, noise_key: bytes, name: 
         network.online[name] = connection
         network.journal.online(name, connection.number)
         network.faults.apply(connection)
-        connection.send(stanzas.success(account.lid_jid.with_device(name.device)))
+        connection.send(stanzas.success(account.lid_jid.with_device(name.device), network.clock.seconds()))
         waiting = network.mailbox.waiting(name)
         for stanza in waiting:
             stanza.attrs["offline"] = "0"

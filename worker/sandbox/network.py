@@ -5,7 +5,11 @@ import logging
 import sqlite3
 
 from worker.sandbox import login
+from worker.sandbox.account_life import AccountLife
 from worker.sandbox.accounts import Accounts
+from worker.sandbox.app_state.collections import Collections
+from worker.sandbox.calls import Calls
+from worker.sandbox.chance import Chance
 from worker.sandbox.connection import Connection
 from worker.sandbox.devices import Device, DeviceName, Devices
 from worker.sandbox.faults import Faults
@@ -17,6 +21,8 @@ from worker.sandbox.media_host import MediaHost
 from worker.sandbox.options import Options
 from worker.sandbox.pairings import Pairings
 from worker.sandbox.phones import Phone
+from worker.sandbox.presences import Presences
+from worker.sandbox.profiles import Profiles
 from worker.sandbox.queries import answer
 from worker.sandbox.root_key import NetworkIdentity
 from worker.sandbox.routing import Routing
@@ -37,26 +43,41 @@ class Network:
         identity: NetworkIdentity,
         dictionary: Dictionary,
         options: Options,
+        *,
+        chance: Chance,
+        start: int,
     ) -> None:
         self.options = options
+        self.clock = options.clock
+        self.chance = chance
+        self.start = start
+        self.started_at = self.clock.now()
+        # While a phone says something by itself.
+        self.answering = False
         self.media = media
-        self.accounts = Accounts(database)
+        self.accounts = Accounts(database, chance)
         self.devices = Devices(database)
-        self.groups = Groups(database, self.accounts)
+        self.groups = Groups(database, self.accounts, self.clock, chance.of("groups"))
+        self.profiles = Profiles(database)
+        self.app_state = Collections(database)
         self.mailbox = Mailbox(database)
-        self.journal = Journal(database)
+        self.journal = Journal(database, self.clock, start)
         self.faults = Faults(self)
         self.pairings = Pairings(self)
         self.routing = Routing(self)
+        self.presences = Presences(self)
+        self.calls = Calls(self)
         self.group_life = GroupLife(self)
+        self.account_life = AccountLife(self)
         self.online: dict[DeviceName, Connection] = {}
         self._database = database
         self._identity = identity
         self._dictionary = dictionary
         self._phones: dict[str, Phone] = {}
 
-    async def new_phone(self, number: str, name: str = "") -> Phone:
-        """A person with a new account; `number` in digits with its country code."""
+    async def new_phone(self, number: str | None = None, name: str = "") -> Phone:
+        """A person with a new account; `number` in digits with its country code, or one that nobody has."""
+        number = self.accounts.unused_number() if number is None else number
         if not number.isascii() or not number.isdigit():
             raise ValueError(f"a phone number is written in digits, not as {number!r}")
         if self.accounts.of_number(number):
@@ -66,11 +87,9 @@ class Network:
 
     def phone(self, number: str) -> Phone:
         """The phone of an account, as it was before a restart too."""
-        account = self.accounts.of_number(number)
-        if account is None:
-            raise LookupError(f"nobody has the number {number}")
+        self.accounts.known(number)
         if number not in self._phones:
-            self._phones[number] = Phone(self, account, self._database)
+            self._phones[number] = Phone(self, number, self._database)
         return self._phones[number]
 
     async def serve(self, socket: WebSocket) -> None:
@@ -133,11 +152,19 @@ class Network:
         elif connection.device is None:
             log.debug("sandbox_stanza_ignored: %s before log-in", stanza.tag)
         elif stanza.tag in ("message", "receipt"):
-            acknowledgement = self.routing.accept(connection.device, stanza)
-            if not self.faults.drops_acks(connection.device):
-                connection.send(acknowledgement)
+            self._acknowledge(connection, self.routing.accept(connection.device, stanza))
+        elif stanza.tag == "call":
+            self._acknowledge(connection, self.calls.accept(connection.device, stanza))
         elif stanza.tag == "ack":
             self.mailbox.acknowledged(connection.device, stanza)
+        elif stanza.tag == "presence":
+            self.presences.said(connection.device, stanza)
+        elif stanza.tag == "chatstate":
+            self.presences.typed(connection.device, stanza)
+
+    def _acknowledge(self, connection: Connection, acknowledgement: Node) -> None:
+        if connection.device is not None and not self.faults.drops_acks(connection.device):
+            connection.send(acknowledgement)
 
     def _handle_query(self, connection: Connection, stanza: Node) -> None:
         if stanza.text("type") in ("get", "set"):
@@ -151,3 +178,4 @@ class Network:
             self.journal.offline(connection.device, connection.number, connection.ending)
             if self.online.get(connection.device) is connection:
                 del self.online[connection.device]
+                self.presences.gone(connection.device)

@@ -1,6 +1,8 @@
 """What a test may want otherwise than the real network has it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from worker.sandbox.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,3 +12,7 @@ class Options:
     qr_codes: int = 6
     first_code_seconds: float = 60.0
     code_seconds: float = 20.0
+    # So many messages of each conversation a phone remembers and tells a new companion; none turns it off.
+    history_messages: int = 100
+    clock: Clock = field(default_factory=Clock)
+    seed: str | None = None

@@ -1,9 +1,7 @@
 """Clients that want to become somebody's companion, from the first code to the signed device."""
 
 import asyncio
-import secrets
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from worker.sandbox import stanzas
@@ -44,7 +42,7 @@ class Registration:
     registration_id: int
     signed_prekey: SignedPreKey
     refs: list[str]
-    since: float = field(default_factory=time.monotonic)
+    since: float
     link_code: LinkCode | None = None
     question: str = ""
     signing: asyncio.Future[SignedIdentity] | None = None
@@ -53,18 +51,19 @@ class Registration:
 class Pairings:
     def __init__(self, network: "Network") -> None:
         self._network = network
+        self._chance = network.chance.of("pairings")
         self._open: dict[Connection, Registration] = {}
 
     def offer(self, connection: Connection, noise_key: bytes, data: Any) -> None:
         """Sends the refs that the client shows as codes, one after the other."""
-        refs = [f"2@{secrets.token_urlsafe(96)}" for _ in range(self._network.options.qr_codes)]
+        refs = [f"2@{self._chance.token(96)}" for _ in range(self._network.options.qr_codes)]
         signed = SignedPreKey(int.from_bytes(data.eSkeyID, "big"), data.eSkeyVal, data.eSkeySig)
         registration_id = int.from_bytes(data.eRegid, "big")
         self._open[connection] = Registration(
-            connection, noise_key, data.eIdent, registration_id, signed, refs
+            connection, noise_key, data.eIdent, registration_id, signed, refs, self._network.clock.elapsed()
         )
         codes = [node("ref", content=ref.encode()) for ref in refs]
-        connection.send(_question(_new_id(), node("pair-device", content=codes)))
+        connection.send(self._question(self._new_id(), node("pair-device", content=codes)))
 
     def find(self, ref: str) -> Registration:
         for registration in self._open.values():
@@ -93,14 +92,15 @@ class Pairings:
             registration.signed_prekey,
         )
         # Devices are linked only when the companion has signed: one that refuses leaves nothing behind.
-        registration.question = _new_id()
+        registration.question = self._new_id()
         registration.signing = asyncio.get_running_loop().create_future()
-        registration.connection.send(_pair_success(registration.question, account, device, voucher.container))
+        success = _pair_success(account, device, voucher.container)
+        registration.connection.send(self._question(registration.question, success))
         async with asyncio.timeout(_PATIENCE):
             signed = await registration.signing
         if not signed.is_by(device.identity, voucher.account_key):
             raise PairingError("the companion's signature does not fit its identity")
-        self._network.devices.link(device)
+        self._network.account_life.link(account, device)
         registration.connection.end("paired", stanzas.stream_error(515))
         return device
 
@@ -134,11 +134,18 @@ class Pairings:
     def _check_age(self, registration: Registration, position: int) -> None:
         options = self._network.options
         shown = options.first_code_seconds + options.code_seconds * position
-        if time.monotonic() - registration.since > shown + _LENIENCE:
+        if self._network.clock.elapsed() - registration.since > shown + _LENIENCE:
             raise PairingError("this code is too old")
 
+    def _question(self, question: str, child: Node) -> Node:
+        now = self._network.clock.seconds()
+        return node("iq", {"from": SERVER, "type": "set", "xmlns": "md", "id": question, "t": now}, [child])
 
-def _pair_success(question: str, account: Account, device: Device, container: bytes) -> Node:
+    def _new_id(self) -> str:
+        return str(self._chance.below(10**9))
+
+
+def _pair_success(account: Account, device: Device, container: bytes) -> Node:
     number = device.name.device
     addresses = {
         "jid": account.phone_jid.with_device(number),
@@ -149,13 +156,4 @@ def _pair_success(question: str, account: Account, device: Device, container: by
         node("platform", {"name": "android"}),
         node("device-identity", content=container),
     ]
-    return _question(question, node("pair-success", content=children))
-
-
-def _question(question: str, child: Node) -> Node:
-    attrs = {"from": SERVER, "type": "set", "xmlns": "md", "id": question, "t": str(stanzas.now())}
-    return node("iq", attrs, [child])
-
-
-def _new_id() -> str:
-    return str(secrets.randbelow(10**9))
+    return node("pair-success", content=children)

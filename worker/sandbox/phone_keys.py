@@ -1,10 +1,10 @@
 """A virtual phone's own keys: its identity, and what it leaves for those who write to it first."""
 
-import secrets
 import sqlite3
 
 import msgspec
 
+from worker.sandbox.chance import Chance
 from worker.sandbox.database import pack, unpack
 from worker.sandbox.signal.curve import KeyPair
 from worker.sandbox.signal.prekeys import Bundle, PreKey, SignedPreKey
@@ -21,9 +21,10 @@ class _Record(msgspec.Struct):
 class PhoneKeys:
     """Kept in the store: peers that have a session with a phone must find the same phone later."""
 
-    def __init__(self, database: sqlite3.Connection, number: str) -> None:
+    def __init__(self, database: sqlite3.Connection, number: str, chance: Chance) -> None:
         self._database = database
         self._number = number
+        self._chance = chance
         row = database.execute("SELECT record FROM phones WHERE number = ?", (number,)).fetchone()
         self._record = unpack(row[0], _Record) if row else self._make()
 
@@ -40,7 +41,7 @@ class PhoneKeys:
 
     def bundle(self) -> Bundle:
         """Each asker gets a one-time key of its own."""
-        key_id, pair = self._record.next_prekey, KeyPair.generate()
+        key_id, pair = self._record.next_prekey, self._chance.key_pair()
         self._database.execute(
             "INSERT INTO phone_prekeys VALUES (?, ?, ?)", (self._number, key_id, pair.private)
         )
@@ -59,9 +60,9 @@ class PhoneKeys:
         self._database.execute(query, (self._number, key_id))
 
     def _make(self) -> _Record:
-        identity, signed_prekey = KeyPair.generate(), KeyPair.generate()
+        identity, signed_prekey = self._chance.key_pair(), self._chance.key_pair()
         signed = SignedPreKey.issue(1, signed_prekey.public, identity)
-        self._record = _Record(identity, secrets.randbelow(16_380) + 1, signed_prekey, signed)
+        self._record = _Record(identity, self._chance.below(16_380) + 1, signed_prekey, signed)
         self._save()
         return self._record
 

@@ -4,12 +4,13 @@ import asyncio
 import base64
 from typing import TYPE_CHECKING
 
-from worker.sandbox import link_code, stanzas
+from worker.sandbox import link_code
 from worker.sandbox.accounts import Account
 from worker.sandbox.correspondence import new_message_id
-from worker.sandbox.device_identity import vouch
+from worker.sandbox.device_identity import Voucher, vouch
 from worker.sandbox.devices import Device
-from worker.sandbox.pairings import PairingError
+from worker.sandbox.faults import PairingTrouble
+from worker.sandbox.pairings import PairingError, Registration
 from worker.sandbox.signal.curve import KeyPair
 from worker.sandbox.wire.jids import SERVER
 from worker.sandbox.wire.nodes import Node, node
@@ -29,15 +30,21 @@ async def scan(network: "Network", account: Account, identity: KeyPair, qr_text:
     registration = network.pairings.find(ref)
     if (registration.noise_key, registration.identity) != (noise_key, companion):
         raise PairingError("the code does not belong to the client that shows it")
-    return await network.pairings.link(registration, account, vouch(identity, companion, secret))
+    _stop_if_troubled(network, registration)
+    voucher = _voucher(network, identity, companion, secret)
+    return await network.pairings.link(registration, account, voucher)
 
 
 async def enter_code(network: "Network", account: Account, identity: KeyPair, code: str) -> Device:
     letters = link_code.normalise(code)
     registration, waiting = network.pairings.awaiting_code(account.number)
+    if network.faults.pairing is PairingTrouble.PASSKEY:
+        # The real network says hello in the phone's name all the same, but without the phone's key.
+        registration.connection.send(_primary_hello(network, waiting.ref))
+    _stop_if_troubled(network, registration)
     ephemeral = KeyPair.generate()
     wrapped = link_code.wrap(letters, ephemeral.public)
-    registration.connection.send(_primary_hello(waiting.ref, wrapped, identity.public))
+    registration.connection.send(_primary_hello(network, waiting.ref, wrapped, identity.public))
     async with asyncio.timeout(_PATIENCE):
         bundle = await waiting.key_bundle
     companion_ephemeral = link_code.unwrap(letters, waiting.wrapped_key)
@@ -45,15 +52,34 @@ async def enter_code(network: "Network", account: Account, identity: KeyPair, co
         companion, secret = link_code.open_bundle(bundle, ephemeral, companion_ephemeral, identity)
     except ValueError as error:
         raise PairingError("the code is not the one that the client shows") from error
-    return await network.pairings.link(registration, account, vouch(identity, companion, secret))
+    voucher = _voucher(network, identity, companion, secret)
+    return await network.pairings.link(registration, account, voucher)
 
 
-def _primary_hello(ref: str, wrapped: bytes, identity: bytes) -> Node:
-    children = [
-        node("link_code_pairing_ref", content=ref.encode()),
-        node("link_code_pairing_wrapped_primary_ephemeral_pub", content=wrapped),
-        node("primary_identity_pub", content=identity),
-    ]
-    attrs = {"from": SERVER, "type": "link_code_companion_reg", "id": new_message_id(), "t": stanzas.now()}
+def _stop_if_troubled(network: "Network", registration: Registration) -> None:
+    reason = network.faults.stops_pairing(registration.connection)
+    if reason is not None:
+        raise PairingError(reason)
+
+
+def _voucher(network: "Network", identity: KeyPair, companion: bytes, secret: bytes) -> Voucher:
+    if network.faults.pairing is PairingTrouble.FORGED:
+        companion = KeyPair.generate().public
+    return vouch(identity, companion, secret, network.clock, network.chance)
+
+
+def _primary_hello(network: "Network", ref: str, wrapped: bytes = b"", identity: bytes = b"") -> Node:
+    children = [node("link_code_pairing_ref", content=ref.encode())]
+    if wrapped:
+        children += [
+            node("link_code_pairing_wrapped_primary_ephemeral_pub", content=wrapped),
+            node("primary_identity_pub", content=identity),
+        ]
+    attrs = {
+        "from": SERVER,
+        "type": "link_code_companion_reg",
+        "id": new_message_id(network.chance),
+        "t": network.clock.seconds(),
+    }
     child = node("link_code_companion_reg", {"stage": "primary_hello"}, children)
     return node("notification", attrs, [child])

@@ -1,12 +1,14 @@
 """One running emulator: its store, its network and the front that clients reach it by."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from worker.sandbox.certificate import server_context
-from worker.sandbox.database import open_database
+from worker.sandbox.chance import Chance
+from worker.sandbox.database import count_start, open_database
 from worker.sandbox.front import Front
 from worker.sandbox.hosts import HOSTS
 from worker.sandbox.media_host import MediaHost
@@ -25,10 +27,14 @@ class Sandbox:
         self._port = port
         self._database = open_database(data_dir / "sandbox.sqlite3")
         context, self.certificate = server_context(data_dir, HOSTS)
-        self.root_key = _root_key(self._database)
+        options, start = options or Options(), count_start(self._database)
+        chance = Chance(options.seed, start)
+        self.root_key = _root_key(self._database, chance)
         identity = issue_identity(self.root_key)
         media = MediaHost(data_dir / "media")
-        self.network = Network(self._database, media, identity, read_dictionary(), options or Options())
+        self.network = Network(
+            self._database, media, identity, read_dictionary(), options, chance=chance, start=start
+        )
         self._front = Front(context, self.network.serve, media.answer)
 
     async def __aenter__(self) -> Self:
@@ -39,6 +45,8 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._front.close()
+        # What phones were about to do by themselves.
+        await asyncio.sleep(0)
         self._database.close()
 
     @property
@@ -50,10 +58,10 @@ class Sandbox:
         return f"http://127.0.0.1:{self._port}"
 
 
-def _root_key(database: sqlite3.Connection) -> KeyPair:
+def _root_key(database: sqlite3.Connection, chance: Chance) -> KeyPair:
     row = database.execute("SELECT private FROM keys WHERE name = 'root'").fetchone()
     if row:
         return KeyPair.of(row[0])
-    root = KeyPair.generate()
+    root = chance.of("root key").key_pair()
     database.execute("INSERT INTO keys VALUES ('root', ?)", (root.private,))
     return root

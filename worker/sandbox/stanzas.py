@@ -1,14 +1,12 @@
 """Stanzas that the network says of its own accord."""
 
-import time
-
 from worker.sandbox.wire.jids import SERVER, Jid
 from worker.sandbox.wire.nodes import Node, node
 
 
-def success(own: Jid) -> Node:
+def success(own: Jid, now: int) -> Node:
     """`own` is the LID with the device number: told otherwise, a client takes another device for itself."""
-    return node("success", {"t": now(), "props": 27, "location": "sbx", "lid": own, "abprops": 0})
+    return node("success", {"t": now, "props": 27, "location": "sbx", "lid": own, "abprops": 0})
 
 
 def offline_done(count: int) -> Node:
@@ -32,7 +30,3 @@ def stream_error(code: int, conflict: str | None = None) -> Node:
 def failure(reason: int, **details: int) -> Node:
     """In place of a success, or after it when the network changes its mind."""
     return node("failure", {"reason": reason, "location": "sbx", **details})
-
-
-def now() -> int:
-    return int(time.time())

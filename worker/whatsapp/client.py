@@ -1,175 +1,205 @@
-"""One WhatsApp client on the library. Its hazards are met here, each where it bites."""
+"""One WhatsApp client on the library: its life, from the pairing or the resumption to the stop."""
 
 import asyncio
-import ctypes
-import uuid
+import logging
+import time
 from typing import Any
 
-from worker.whatsapp import library
-from worker.whatsapp.event_map import QR_PHASE_ENDS, STATE_EVENTS, meaning_of
-from worker.whatsapp.incoming import receipt_of, text_of
-from worker.whatsapp.jids import device_jid, parse_device_jid, parse_jid
+from worker.whatsapp.account import Account
+from worker.whatsapp.calls import LibraryCalls
+from worker.whatsapp.event_map import (
+    CLIENT_CRASHES,
+    DEAF,
+    STATE_EVENTS,
+    meaning_of,
+    meaning_of_lost_report,
+    meaning_of_qr_end,
+)
+from worker.whatsapp.jids import device_jid, parse_device_jid
+from worker.whatsapp.library import events
+from worker.whatsapp.library_run import Hooks, LibraryRun
+from worker.whatsapp.listening import Listening, guarded
 from worker.whatsapp.lock import CallLock
-from worker.whatsapp.port import Listener, NotConnected, Paired, QrShown, Refused, Sent, StateSeen
+from worker.whatsapp.port import (
+    Listener,
+    LoggedInAs,
+    NotConnected,
+    Paired,
+    Proxy,
+    QrShown,
+    Refused,
+    StateSeen,
+)
+from worker.whatsapp.proxies import Way
+
+log = logging.getLogger(__name__)
 
 # The network's own life of the codes: a minute for the first one, then twenty seconds for each.
 _FIRST_QR_SECONDS = 60
 _NEXT_QR_SECONDS = 20
-_STARTED = 0  # the library's internal event that says that a client stands in its maps
-_START_PATIENCE = 60.0
-_STOP_PATIENCE = 10.0
+_MOST_REVIVALS = 5
+_REVIVALS_WITHIN = 600.0
+_LONGEST_PAUSE = 60.0
+_FIRST_LOOK = 0.25
 
 
-class LibraryClient:
-    """Used once: paired or resumed, stopped, thrown away. A second connect would leak a thread for ever."""
+class LibraryClient(LibraryCalls):
+    """Used once: paired or resumed, stopped, thrown away."""
 
-    def __init__(self, address: str, lock: CallLock, listener: Listener, device_name: str) -> None:
+    def __init__(
+        self, address: str, lock: CallLock, listener: Listener, device_name: str, proxy: Proxy | None = None
+    ) -> None:
+        super().__init__(lock)
         self._address = address
-        self._lock = lock
-        self._listener = listener
+        self._tell = listener
         self._device_name = device_name
-        self._client: Any = None
-        self._task: asyncio.Task[Any] | None = None
-        self._started = asyncio.Event()
+        self._proxy = proxy
+        self._listening = Listening(listener, lambda: self._account, self._votes)
+        self._device_jid = ""
+        self._run: LibraryRun | None = None
+        self._begun = False
+        self._stopped = asyncio.Event()
         self._qr_number = 0
-        self._paired = False
+        self._log_ins = 0
+        self._revivals: list[float] = []
+        self._reviving: asyncio.Task[None] | None = None
 
     async def pair(self) -> None:
-        await self._start(new_device=True)
+        await self._start()
 
     async def resume(self, device_jid: str) -> None:
-        self._paired = True
-        await self._start(jid=parse_device_jid(device_jid))
-
-    async def pairing_code(self, phone: str) -> str:
-        async with self._lock.shared():
-            try:
-                return str(await self._running().PairPhone(phone, True))
-            except library.client.PairPhoneError as error:
-                raise Refused(_words(error)) from None
-
-    async def send_text(self, recipient: str, text: str) -> Sent:
-        # A plain string would go out as extended text, with a search for links and mentions of its own.
-        message = library.Message(conversation=text)
-        async with self._lock.shared():
-            client = self._running()
-            if not await client.is_connected:
-                raise NotConnected
-            try:
-                answer = await client.send_message(parse_jid(recipient), message)
-            except library.client.SendMessageError as error:
-                if "websocket not connected" in _words(error):
-                    raise NotConnected from None
-                raise Refused(_words(error)) from None
-        return Sent(str(answer.ID), int(answer.Timestamp))
-
-    async def log_out(self) -> None:
-        async with self._lock.shared():
-            try:
-                await self._running().logout()
-            except library.client.LogoutError as error:
-                raise Refused(_words(error)) from None
+        parse_device_jid(device_jid)
+        self._device_jid = device_jid
+        await self._start()
 
     async def stop(self) -> None:
-        """An abandoned pairing leaves its thread behind: such a client lives in a process of its own."""
-        client, self._client = self._client, None
-        if client is None:
-            return
+        self._stopped.set()
         async with self._lock.alone():
-            await client.stop()
-            if self._task is not None and self._paired:
-                await asyncio.wait({self._task}, timeout=_STOP_PATIENCE)
+            run, self._run = self._run, None
+            if run is not None:
+                await run.stop()
 
     def _running(self) -> Any:
-        # A call on a client that is not in the library's map ends the process; no exception can be caught.
-        if self._client is None or not self._started.is_set():
+        if self._stopped.is_set() or self._run is None or not self._run.started:
             raise NotConnected
-        return self._client
+        return self._run.client
 
-    async def _start(self, *, new_device: bool = False, jid: Any = None) -> None:
-        if self._client is not None:
+    async def _start(self) -> None:
+        if self._begun:
             raise RuntimeError("a client is started once")
-        client = library.client.NewAClient(
-            self._address,
-            # Never used again: a second client of the same name would be stopped with the first one.
-            uuid=uuid.uuid4().hex,
-            props=library.DeviceProps(os=self._device_name, platformType=library.DeviceProps.DESKTOP),
-            new_device=new_device,
+        self._begun = True
+        await self._connect()
+
+    async def _connect(self) -> None:
+        """Replaces the run before it, if there was one."""
+        await Way.through(self._proxy).probe()
+        jid = parse_device_jid(self._device_jid) if self._device_jid else None
+        hooks = Hooks(
+            attach=self._attach,
+            account_known=self._account_known,
+            qr_shown=self._qr_shown,
+            login_said=self._login_said,
+            report_ended=self._report_ended,
         )
-        # Given to the constructor it would replace our uuid, and two devices of one number would collide.
-        client.jid = jid
-        # Garbage collection must not stop a client by its name.
-        client._stop_finalizer.detach()  # noqa: SLF001
-        self._listen(client)
+        # Held until the new client stands in the library's maps, which have no lock of their own.
         async with self._lock.alone():
-            self._client = client
-            self._task = await client.connect()
-            await self._until_started(self._task)
+            before, self._run = self._run, None
+            if before is not None:
+                await before.stop()
+            if self._stopped.is_set():
+                raise NotConnected
+            run = LibraryRun(self._address, self._device_name, jid, hooks)
+            await run.start(self._proxy)
+            self._run = run
 
-    async def _until_started(self, task: asyncio.Task[Any]) -> None:
-        """The lock is held until the client stands in the library's maps, or has failed to."""
-        started = asyncio.ensure_future(self._started.wait())
-        try:
-            async with asyncio.timeout(_START_PATIENCE):
-                await asyncio.wait({started, task}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            started.cancel()
-        if task.done() and not self._started.is_set():
-            self._client = None
-            error = task.exception()
-            raise Refused(_words(error) if error is not None else "it ended by itself") from error
-
-    def _listen(self, client: Any) -> None:
-        """Before the connect, because the library copies the list of handlers then."""
+    def _attach(self, client: Any) -> None:
+        self._listening.attach(client)
         for kind in STATE_EVENTS:
-            client.event(kind)(self._state_seen)
-        client.event(library.events.MessageEv)(self._message_seen)
-        client.event(library.events.ReceiptEv)(self._receipt_seen)
-        client.event.qr(self._qr_shown)
-        loop, execute = asyncio.get_running_loop(), client.event.execute
+            client.event(kind)(guarded(self._state_seen))
 
-        # Both are called in threads of Go, which asyncio does not know.
-        def executed(name: int, binary: int, size: int, code: int) -> None:
-            execute(name, binary, size, code)
-            if code == _STARTED:
-                loop.call_soon_threadsafe(self._started.set)
+    def _account_known(self, account: Account) -> None:
+        self._account = account
+        self._device_jid = self._device_jid or account.device_jid
 
-        def login_status(_name: int, status: int) -> None:
-            said = ctypes.string_at(status)
-            loop.call_soon_threadsafe(self._login_said, said)
-
-        client.event.execute = executed
-        # The end of the codes is told here and nowhere else.
-        client._NewAClient__onLoginStatus = login_status  # noqa: SLF001
-
-    async def _qr_shown(self, _client: Any, data: bytes) -> None:
-        # In the pairing phase this is the first sign of life: the other events wait until it is over.
-        self._started.set()
+    def _qr_shown(self, code: str) -> None:
         self._qr_number += 1
         seconds = _FIRST_QR_SECONDS if self._qr_number == 1 else _NEXT_QR_SECONDS
-        self._listener(QrShown(data.decode(), self._qr_number, seconds))
+        self._tell(QrShown(code=code, number=self._qr_number, seconds=seconds))
 
     def _login_said(self, status: bytes) -> None:
-        meaning = QR_PHASE_ENDS.get(status)
+        meaning = meaning_of_qr_end(status)
         if meaning is not None:
-            self._listener(StateSeen(meaning))
+            log.info("whatsapp_pairing_ended", extra={"fields": {"status": status.decode(errors="replace")}})
+            self._tell(StateSeen(meaning=meaning))
 
-    async def _state_seen(self, _client: Any, event: Any) -> None:
-        if isinstance(event, library.events.PairStatusEv) and event.Status == event.SUCCESS:
-            self._paired = True
-            self._listener(Paired(device_jid(event.ID), event.BusinessName, event.Platform))
-        self._listener(StateSeen(meaning_of(event)))
+    async def _state_seen(self, event: Any) -> None:
+        if isinstance(event, events.PairStatusEv) and event.Status == event.SUCCESS:
+            self._device_jid = device_jid(event.ID)
+            self._tell(
+                Paired(
+                    device_jid=self._device_jid,
+                    business_name=event.BusinessName,
+                    platform=event.Platform,
+                )
+            )
+        self._tell(StateSeen(meaning=meaning_of(event)))
+        if isinstance(event, events.ConnectedEv):
+            await self._tell_account()
 
-    async def _message_seen(self, _client: Any, event: Any) -> None:
-        told = text_of(event)
-        if told is not None:
-            self._listener(told)
+    async def _tell_account(self) -> None:
+        """Again when it has got its name, which comes some time after the pairing and without an event."""
+        self._log_ins += 1
+        log_in, told, pause = self._log_ins, Account(), _FIRST_LOOK
+        while log_in == self._log_ins:
+            try:
+                account = await self._own_account()
+            except NotConnected:
+                return
+            if account != told:
+                self._account = told = account
+                self._tell(
+                    LoggedInAs(
+                        device_jid=account.device_jid,
+                        phone=account.phone,
+                        lid=account.lid,
+                        display_name=account.name,
+                    )
+                )
+            if told.name or await self._stopped_within(pause):
+                return
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _receipt_seen(self, _client: Any, event: Any) -> None:
-        self._listener(receipt_of(event))
+    def _report_ended(self, words: str) -> None:
+        """The connection goes on, its messages are acknowledged, and nobody hears of them."""
+        log.warning("whatsapp_report_ended", extra={"fields": {"why": words}})
+        meaning = meaning_of_lost_report(words)
+        if meaning is DEAF and not self._may_revive():
+            meaning = CLIENT_CRASHES
+        self._tell(StateSeen(meaning=meaning))
+        if meaning is DEAF:
+            self._reviving = asyncio.create_task(self._revive())
 
+    def _may_revive(self) -> bool:
+        now = time.monotonic()
+        self._revivals = [*(then for then in self._revivals if now - then < _REVIVALS_WITHIN), now]
+        return len(self._revivals) <= _MOST_REVIVALS
 
-def _words(error: BaseException) -> str:
-    """Some of the library's errors carry bytes."""
-    given = error.args[0] if error.args else error
-    return given.decode(errors="replace") if isinstance(given, bytes) else str(given)
+    async def _revive(self) -> None:
+        pause = 1.0
+        while not self._stopped.is_set():
+            try:
+                await self._connect()
+                return
+            except NotConnected:
+                return
+            except Refused as error:
+                log.warning("whatsapp_not_revived", extra={"fields": {"why": str(error)}})
+            await self._stopped_within(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True

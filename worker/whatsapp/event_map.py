@@ -4,32 +4,14 @@ The library's task goes on after a log-out, a replacement, a ban or an outdated 
 without any event: whatever has to end is ended by us, and this table says so.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
 from shared.session_state import Reason, SessionState
 from worker.whatsapp.library import events
-
-
-class Then(StrEnum):
-    """What becomes of the client."""
-
-    GO_ON = "go_on"  # it reconnects by itself, or is well
-    STOP = "stop"  # it is dead or must not fight; the credentials stay
-    FORGET = "forget"  # its credentials are gone
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    state: SessionState
-    reason: Reason
-    then: Then
-    # For the owner and the timeline: what the network said, and when a ban ends.
-    detail: str = ""
-    seconds: int | None = None
-
+from worker.whatsapp.meaning import Meaning, Then
 
 _S, _R = SessionState, Reason
 _CONNECTED = Meaning(_S.CONNECTED, _R.LOGGED_IN, Then.GO_ON)
@@ -89,13 +71,50 @@ _MEANINGS: Mapping[type, Callable[[Any], Meaning]] = {
 }
 STATE_EVENTS = tuple(_MEANINGS)
 
+_PASSKEY = Meaning(
+    _S.AUTH_FAILED,
+    _R.PASSKEY_REQUIRED,
+    Then.STOP,
+    "WhatsApp wants this account's passkey before it links a device, which only WhatsApp's own apps can give",
+)
+_NOT_PAIRED = Meaning(_S.AUTH_FAILED, _R.PAIRING_FAILED, Then.STOP)
+
 # What the library says only to a private hook, at the end of the QR phase.
 QR_PHASE_ENDS: Mapping[bytes, Meaning] = {
     b"timeout": Meaning(_S.DISCONNECTED, _R.QR_EXPIRED, Then.STOP),
-    b"error": Meaning(_S.AUTH_FAILED, _R.PAIRING_FAILED, Then.STOP),
+    b"error": replace(_NOT_PAIRED, detail="the phone and this device did not agree on their keys"),
     b"err-client-outdated": _OUTDATED,
+    b"err-unexpected-state": replace(_NOT_PAIRED, detail="the network ended the pairing"),
+    # It waits for an answer then that nobody can give, and shows no code any more.
+    b"passkey-request": _PASSKEY,
+    b"passkey-confirmation": _PASSKEY,
 }
+# The pairing goes on, or has done its work.
+_QR_PHASE_GOES_ON = frozenset({b"success", b"err-scanned-without-multidevice"})
+
+# One event that the library cannot pack ends its report of all events. Its error names the kind of the event.
+_UNPACKED = re.compile(r"required field neonize\.(\w+)\.")
+_UNPACKED_ENDS: Mapping[str, Meaning] = {
+    "TemporaryBan": Meaning(_S.AUTH_FAILED, _R.BANNED, Then.STOP, "for a reason that is not known here"),
+    "ConnectFailure": replace(_REFUSED, detail="for a reason that is not known here"),
+    "LoggedOut": _BY_PHONE,
+}
+DEAF = Meaning(_S.RECONNECTING, _R.DEAF, Then.GO_ON, "its report of events ended; it is started again")
+CLIENT_CRASHES = Meaning(_S.DISCONNECTED, _R.CLIENT_CRASHES, Then.STOP)
 
 
 def meaning_of(event: Any) -> Meaning:
     return _MEANINGS[type(event)](event)
+
+
+def meaning_of_qr_end(status: bytes) -> Meaning | None:
+    """None when the pairing goes on; a word that is not known here ends it."""
+    if status in _QR_PHASE_GOES_ON:
+        return None
+    known = QR_PHASE_ENDS.get(status)
+    return known or replace(_NOT_PAIRED, detail=f"it ended with {status.decode(errors='replace')!r}"[:200])
+
+
+def meaning_of_lost_report(words: str) -> Meaning:
+    kind = _UNPACKED.search(words)
+    return _UNPACKED_ENDS.get(kind[1] if kind is not None else "", DEAF)

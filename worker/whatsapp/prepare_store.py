@@ -5,6 +5,7 @@ Parallel first connects to an empty database make the library fail; and engines 
 
 import asyncio
 import sys
+from argparse import Namespace
 from collections.abc import Mapping
 
 import asyncpg
@@ -15,7 +16,7 @@ from worker.whatsapp import library
 from worker.whatsapp.stores import STORE_SCHEMA, PostgresStore
 
 
-def main(environment: Mapping[str, str]) -> int:
+def main(environment: Mapping[str, str], _arguments: Namespace) -> int:
     reader = EnvironmentReader(environment)
     url = reader.url("WAYPOST_STORE_URL", ("postgresql", "postgres"), required=True)
     reader.done()

@@ -6,6 +6,7 @@ from worker.sandbox import stanzas
 from worker.sandbox.accounts import Account
 from worker.sandbox.connection import Connection
 from worker.sandbox.group_stanzas import group_node
+from worker.sandbox.queries.asking import account_of
 from worker.sandbox.wire.nodes import Node, node
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def create(network: "Network", connection: Connection, query: Node) -> Node:
-    author, wish = _author(network, connection), query.children[0]
+    author, wish = account_of(network, connection), query.children[0]
     group = network.group_life.create(author, wish.text("subject"), _people(network, wish), wish.text("key"))
     return stanzas.result(query, [group_node(group, network.groups.members(group))])
 
@@ -22,13 +23,13 @@ def show(network: "Network", connection: Connection, query: Node) -> Node:
     group = network.groups.find(query.jid("to"))
     if group is None:
         return stanzas.refused(query, 404, "item-not-found")
-    if _author(network, connection).number not in group.members:
+    if account_of(network, connection).number not in group.members:
         return stanzas.refused(query, 403, "forbidden")
     return stanzas.result(query, [group_node(group, network.groups.members(group))])
 
 
 def participating(network: "Network", connection: Connection, query: Node) -> Node:
-    groups = network.groups.of(_author(network, connection))
+    groups = network.groups.of(account_of(network, connection))
     nodes = [group_node(group, network.groups.members(group)) for group in groups]
     return stanzas.result(query, [node("groups", content=nodes)])
 
@@ -36,7 +37,7 @@ def participating(network: "Network", connection: Connection, query: Node) -> No
 def change_members(network: "Network", connection: Connection, query: Node) -> Node:
     group, author, wish = (
         network.groups.find(query.jid("to")),
-        _author(network, connection),
+        account_of(network, connection),
         query.children[0],
     )
     if group is None or not group.members.get(author.number):
@@ -45,27 +46,13 @@ def change_members(network: "Network", connection: Connection, query: Node) -> N
     return stanzas.result(query, [node(wish.tag, content=changed)])
 
 
-def rename(network: "Network", connection: Connection, query: Node) -> Node:
-    group, author = network.groups.find(query.jid("to")), _author(network, connection)
-    if group is None or author.number not in group.members:
-        return stanzas.refused(query, 403, "forbidden")
-    network.group_life.rename(group, author, query.data("subject").decode(errors="replace"))
-    return stanzas.result(query)
-
-
 def leave(network: "Network", connection: Connection, query: Node) -> Node:
-    author, child = _author(network, connection), query.children[0].child("group")
+    author, child = account_of(network, connection), query.children[0].child("group")
     group = network.groups.find(child.jid("id") if child else None)
     if group is None or author.number not in group.members:
         return stanzas.refused(query, 404, "item-not-found")
     network.group_life.change_members(group, author, "remove", [author])
     return stanzas.result(query, [node("leave", content=[node("group", {"id": group.jid})])])
-
-
-def _author(network: "Network", connection: Connection) -> Account:
-    account = network.accounts.of_number(connection.device.number) if connection.device else None
-    assert account is not None  # noqa: S101 (asked before any answer is looked for)
-    return account
 
 
 def _people(network: "Network", wish: Node) -> list[Account]:

@@ -1,7 +1,6 @@
 """Pairing by code, the companion's two stages: it leaves a wrapped key, later the key bundle."""
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING
 
 from worker.sandbox import stanzas
@@ -23,7 +22,7 @@ def stage(network: "Network", connection: Connection, query: Node) -> Node:
         if account is None:
             return stanzas.refused(query, 404, "item-not-found")
         registration.link_code = LinkCode(
-            ref=secrets.token_urlsafe(24),
+            ref=network.chance.token(24),
             number=account.number,
             wrapped_key=child.data("link_code_pairing_wrapped_companion_ephemeral_pub"),
             key_bundle=asyncio.get_running_loop().create_future(),

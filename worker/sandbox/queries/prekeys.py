@@ -7,7 +7,7 @@ import msgspec
 from worker.sandbox import stanzas
 from worker.sandbox.bundles import bundle_nodes, read_prekey, read_signed_prekey
 from worker.sandbox.connection import Connection
-from worker.sandbox.devices import DeviceName
+from worker.sandbox.queries.asking import device_of
 from worker.sandbox.wire.nodes import Node, node
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def count(network: "Network", connection: Connection, query: Node) -> Node:
-    number = network.devices.count_prekeys(_device(connection))
+    number = network.devices.count_prekeys(device_of(connection))
     return stanzas.result(query, [node("count", {"value": number})])
 
 
 def upload(network: "Network", connection: Connection, query: Node) -> Node:
-    name = _device(connection)
+    name = device_of(connection)
     device, signed, keys = network.devices.find(name), query.child("skey"), query.child("list")
     if device is None or signed is None or keys is None:
         return stanzas.refused(query, 400, "bad-request")
@@ -44,9 +44,4 @@ def _user(network: "Network", user: Node) -> Node:
         bundle = None
     if bundle is None:
         return node("user", {"jid": jid}, [node("error", {"code": 404, "text": "item-not-found"})])
-    return node("user", {"jid": jid, "t": stanzas.now()}, bundle_nodes(bundle))
-
-
-def _device(connection: Connection) -> DeviceName:
-    assert connection.device is not None  # noqa: S101 (asked before any answer is looked for)
-    return connection.device
+    return node("user", {"jid": jid, "t": network.clock.seconds()}, bundle_nodes(bundle))

@@ -16,5 +16,5 @@ def remove_companion(network: "Network", connection: Connection, query: Node) ->
     name = network.routing.name_of(child.jid("jid")) if child else None
     if name is None or name != connection.device:
         return stanzas.refused(query, 403, "forbidden")
-    network.devices.unlink(name)
+    network.account_life.unlink(name)
     return stanzas.result(query)

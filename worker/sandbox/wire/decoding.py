@@ -103,11 +103,18 @@ class _Reader:
                 return Jid(self._text(), _SERVERS[domain], device)
             case tags.MESSENGER_JID:
                 user, device = self._text(), self._number(2)
-                return Jid(user, self._text(), device)
+                return Jid(user, self._server(jids.MESSENGER), device)
             case tags.INTEROP_JID:
                 user, device, integrator = self._text(), self._number(2), self._number(2)
-                return Jid(user, self._text(), device, integrator)
+                return Jid(user, self._server(jids.INTEROP), device, integrator)
         return self._word(tag)
+
+    def _server(self, only: str) -> str:
+        """Forms with wide device numbers are for one server each; others could not be written again."""
+        server = self._text()
+        if server != only:
+            raise WireError(f"an address of {server[:40]!r} in the form of {only!r}")
+        return server
 
     def _text(self) -> str:
         return self._word(self._number(1))

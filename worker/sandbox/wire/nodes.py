@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from worker.sandbox.wire.jids import Jid
 
+_LONGEST_OUTLINE = 1000
+_OUTLINED_CHILDREN = 8
+
 Attribute = str | Jid
 Content = None | bytes | str | list["Node"]
 
@@ -16,6 +19,11 @@ class Node:
     tag: str
     attrs: dict[str, Attribute] = field(default_factory=dict)
     content: Content = None
+
+    def __str__(self) -> str:
+        """For logs: no bytes, for they may be keys, and no more of it than a reader takes in."""
+        attributes = "".join(f" {name}={value}" for name, value in self.attrs.items())
+        return f"<{self.tag}{attributes}>{self._outlined()}"[:_LONGEST_OUTLINE]
 
     @property
     def children(self) -> list["Node"]:
@@ -41,6 +49,13 @@ class Node:
         if child is None:
             return b""
         return child.content if isinstance(child.content, bytes) else str(child.content or "").encode()
+
+    def _outlined(self) -> str:
+        if isinstance(self.content, list):
+            told = "".join(f"({child})" for child in self.content[:_OUTLINED_CHILDREN])
+            more = len(self.content) - _OUTLINED_CHILDREN
+            return f"{told}+{more}" if more > 0 else told
+        return "" if self.content is None else f"[{len(self.content)}]"
 
 
 def node(tag: str, attrs: Mapping[str, object] | None = None, content: Content = None) -> Node:

@@ -1,4 +1,4 @@
-"""What the agent and an engine say to each other, and the framed pipe that carries it."""
+"""The framed pipe between the agent and an engine."""
 
 import asyncio
 import socket
@@ -7,77 +7,15 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from worker.whatsapp.port import Sent, Told
-
+# The root key of an emulated network, for an engine that is to trust it.
+ROOT_KEY_VARIABLE = "WAYPOST_ENGINE_ROOT_KEY"
 # A message of a session is never larger; a length beyond it means that the pipe carries something else.
 _LARGEST = 64 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
+# What an engine has told outlives it here, also when the agent is slow to read.
+_BUFFER = 4 * 1024 * 1024
 
 Received = TypeVar("Received")
-
-
-class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Answered with the same number."""
-
-    number: int
-    session: str
-
-
-class Start(Command, frozen=True):
-    """Pairs a new device where `device_jid` is missing, else resumes the one that it names."""
-
-    epoch: int
-    address: str
-    device_jid: str | None
-    device_name: str
-
-
-class AskPairingCode(Command, frozen=True):
-    phone: str
-
-
-class SendText(Command, frozen=True):
-    recipient: str
-    text: str
-
-
-class LogOut(Command, frozen=True):
-    pass
-
-
-class Stop(Command, frozen=True):
-    pass
-
-
-class Lease(msgspec.Struct, frozen=True, tag=True):
-    """On the clock that goes on while the machine sleeps. Past it the engine ends itself, without a word."""
-
-    deadline: float
-
-
-class Answer(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    number: int
-    sent: Sent | None = None
-    code: str | None = None
-    # "not_connected", or "refused" with the words of the library.
-    problem: str | None = None
-    words: str = ""
-
-
-class Event(msgspec.Struct, frozen=True, tag=True):
-    session: str
-    epoch: int
-    told: Told
-
-
-class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The library is loaded and, in the sandbox, redirected."""
-
-    pid: int
-
-
-FromAgent = Start | AskPairingCode | SendText | LogOut | Stop | Lease
-FromEngine = Answer | Event | Ready
 
 
 class Link(Generic[Received]):
@@ -90,6 +28,7 @@ class Link(Generic[Received]):
     @classmethod
     async def over(cls, end: socket.socket, receives: Any) -> "Link[Received]":
         end.setblocking(False)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         reader, writer = await asyncio.open_connection(sock=end)
         return cls(reader, writer, receives)
 
@@ -102,7 +41,7 @@ class Link(Generic[Received]):
         await self._writer.drain()
 
     async def receive(self) -> Received | None:
-        """None when the other end is gone, whatever it was about to say."""
+        """None when the other end is gone, whatever it was about to say, or says what nobody understands."""
         try:
             (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
             if length > _LARGEST:

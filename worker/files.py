@@ -1,0 +1,144 @@
+"""Files between sessions and storage: those to be sent are made fit, those received are kept."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, Callable
+from pathlib import Path
+from typing import Any
+
+from shared.contracts.messages import FileKind, MessageKey, OutgoingMessage, ReceivedFile, Sent
+from shared.session_state import SessionState
+from worker.engines.fleet import FleetOfEngines
+from worker.engines.session_spec import SessionSpec
+from worker.engines.words import Fetch, Send
+from worker.media.errors import MediaError
+from worker.media.ffmpeg import Ffmpeg
+from worker.media.intake import take_in
+from worker.media.keeper import Keeper
+from worker.media.limits import Limits
+from worker.media.prepare import Preparer
+from worker.media.shelf import Shelf
+from worker.media.storage import ObjectStorage
+from worker.spool import Spool
+from worker.whatsapp.port import (
+    Fetched,
+    FileKept,
+    FileNotKept,
+    Gone,
+    MessageReceived,
+    NotConnected,
+    Refused,
+    StateSeen,
+    Told,
+)
+
+log = logging.getLogger(__name__)
+
+_FETCH_PATIENCE = 300.0
+
+
+class Files:
+    """`tell` takes what became of a received file, and the position of its message in the spool."""
+
+    def __init__(
+        self,
+        *,
+        engines: FleetOfEngines,
+        spool: Spool,
+        shelf: Shelf,
+        storage: ObjectStorage,
+        ffmpeg: Ffmpeg | None,
+        tell: Callable[[SessionSpec, Told, int], None],
+    ) -> None:
+        self._engines = engines
+        self._spool = spool
+        self._shelf = shelf
+        self._tell = tell
+        self._limits = Limits()
+        self._preparer = Preparer(shelf, ffmpeg, self._limits)
+        self._keeper = Keeper(shelf, storage, limits=self._limits, gone=(Gone,))
+        # By the position of the message: what is under way is not begun twice.
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._resuming: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def send(
+        self,
+        session: str,
+        recipient: str,
+        kind: FileKind,
+        source: bytes | AsyncIterable[bytes],
+        **details: Any,
+    ) -> Sent:
+        """`details` as for preparing; MediaError tells what is wrong with the file."""
+        async with self._shelf.tray() as tray:
+            taken = await take_in(tray, source, self._limits.taken_in(kind))
+            content = await self._preparer.prepare(kind, taken.path, **details)
+            message = OutgoingMessage(content=content)
+            return await self._engines.send(session, Send(recipient=recipient, message=message))
+
+    def heard(self, spec: SessionSpec, told: Told, written: "asyncio.Future[int] | None") -> None:
+        """A file is fetched at once, and again at each new connection until its fate is known."""
+        if self._closed:
+            return
+        if isinstance(told, StateSeen) and told.meaning.state is SessionState.CONNECTED:
+            task = asyncio.ensure_future(self._resume(spec))
+            self._resuming.add(task)
+            task.add_done_callback(self._resuming.discard)
+        elif isinstance(told, MessageReceived) and written is not None:
+            message = told
+            written.add_done_callback(lambda done: self._begin(spec, message, done))
+
+    async def close(self) -> None:
+        self._closed = True
+        tasks = [*self._under_way.values(), *self._resuming]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, spec: SessionSpec, told: MessageReceived, written: "asyncio.Future[int]") -> None:
+        if not written.cancelled() and isinstance(told.message.content, ReceivedFile):
+            self._keep_in_a_task(spec, told, written.result())
+
+    async def _resume(self, spec: SessionSpec) -> None:
+        after = 0
+        while events := await self._spool.unfetched(after):
+            after = events[-1].position
+            for event in events:
+                if event.session == spec.session and isinstance(event.told, MessageReceived):
+                    self._keep_in_a_task(spec, event.told, event.position)
+
+    def _keep_in_a_task(self, spec: SessionSpec, told: MessageReceived, position: int) -> None:
+        if position not in self._under_way and not self._closed:
+            task = self._under_way[position] = asyncio.ensure_future(self._keep(spec, told, position))
+            task.add_done_callback(lambda _: self._under_way.pop(position, None))
+
+    async def _keep(self, spec: SessionSpec, told: MessageReceived, position: int) -> None:
+        message, content = told.message, told.message.content
+        if not isinstance(content, ReceivedFile):
+            return
+
+        async def fetch(path: Path) -> Fetched:
+            command = Fetch(ticket=content.ticket, path=str(path))
+            answer = await self._engines.ask(spec.session, command, _FETCH_PATIENCE)
+            if answer.fetched is None:
+                raise Refused("the engine answered without a file")
+            return answer.fetched
+
+        what: dict[str, Any] = {
+            "message": MessageKey(whatsapp_id=message.whatsapp_id, sender=message.sender),
+            "chat": message.chat,
+        }
+        try:
+            kept = await self._keeper.keep(
+                spec.session_id, message.whatsapp_id, fetch, content, content.ticket
+            )
+        except NotConnected:
+            return  # at the next connection
+        except MediaError as error:
+            self._tell(spec, FileNotKept(**what, code=error.code.value, words=error.words), position)
+        except Refused as error:
+            self._tell(spec, FileNotKept(**what, code="file_refused", words=str(error)), position)
+        else:
+            fields = {name: getattr(kept, name) for name in ("key", "size", "sha256", "content_type")}
+            self._tell(spec, FileKept(**what, **fields), position)

@@ -1,0 +1,65 @@
+"""One piece of preparation: what was asked for, with what, and what came out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.contracts.messages import FileKind
+from worker.media import forms
+from worker.media.errors import MediaCode, MediaError
+from worker.media.ffmpeg import Ffmpeg
+from worker.media.forms import Form
+from worker.media.limits import Limits
+from worker.media.shelf import Tray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    kind: FileKind
+    path: Path
+    size: int
+    form: Form | None
+    tray: Tray
+    limits: Limits
+    ffmpeg: Ffmpeg | None
+    convert: bool = True
+    gif: bool = False
+    note: bool = False
+
+    def converter(self, wanted: str, advice: str) -> Ffmpeg:
+        """`wanted` is what this kind has to be, `advice` what the sender may send without a conversion."""
+        self.check_convertible(wanted)
+        if self.ffmpeg is None:
+            words = f"{self._of_kind()} has to be {wanted}. Install ffmpeg on the worker, or send {advice}."
+            raise MediaError(MediaCode.CONVERSION_UNAVAILABLE, words)
+        return self.ffmpeg
+
+    def check_convertible(self, wanted: str) -> None:
+        if not self.convert:
+            words = f"{self._of_kind()} has to be {wanted}. Send that, or allow the conversion."
+            raise MediaError(MediaCode.FILE_TYPE_NOT_SUPPORTED, words)
+
+    def unsuitable(self, accepted: str) -> MediaError:
+        words = f"{self._of_kind()} can be made of {accepted}, and of nothing else. Send that, or a document."
+        return MediaError(MediaCode.FILE_TYPE_NOT_SUPPORTED, words)
+
+    def _of_kind(self) -> str:
+        if self.form == forms.GIF and self.kind is FileKind.VIDEO:
+            return "A moving GIF"
+        return f"{'An' if self.kind[0] in 'aeiou' else 'A'} {self.kind}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """`kind` differs from the order's where a picture that moves became a video."""
+
+    kind: FileKind
+    path: Path
+    mimetype: str
+    extension: str
+    seconds: int = 0
+    width: int = 0
+    height: int = 0
+    waveform: bytes = b""
+    thumbnail: bytes = b""
+    animated: bool = False
+    gif: bool = False

@@ -1,0 +1,1 @@
+"""The control API: everything that people and troubles do on the emulated network, by HTTP on loopback."""

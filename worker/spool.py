@@ -1,0 +1,210 @@
+"""What sessions told, on this machine's disk until the control plane has it.
+
+The library acknowledges a message to the network before we see it: from then on this file is the only copy.
+"""
+
+import asyncio
+import logging
+import os
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from shared.contracts.messages import ReceivedFile
+from shared.ids import Epoch
+from worker.whatsapp.port import MessageReceived, Told
+
+log = logging.getLogger(__name__)
+
+# An event waits so long for others before they are written, and fsynced, together.
+_BATCH_SECONDS = 0.02
+_RETRY_SECONDS = 1.0
+_FORM = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL, epoch INTEGER NOT NULL,
+    at REAL NOT NULL, told BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS unfetched (
+    position INTEGER PRIMARY KEY, session TEXT NOT NULL, epoch INTEGER NOT NULL,
+    at REAL NOT NULL, told BLOB NOT NULL);
+"""
+_INSERT = "INSERT INTO events (session, epoch, at, told) VALUES (?, ?, ?, ?)"
+_COLUMNS = "position, session, epoch, at, told"
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledEvent:
+    """Positions rise and never come back: they order what was told, and tell repetitions."""
+
+    position: int
+    session: str
+    epoch: Epoch
+    at: float
+    told: Told
+
+
+@dataclass(slots=True)
+class _Waiting:
+    row: tuple[str, int, float, bytes]
+    has_file: bool
+    settles: int | None
+    written: asyncio.Future[int]
+
+
+class Spool:
+    """`append` never waits; its future is done when the event is on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(Told)
+        # One thread, so that one connection serves and writes keep their order.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._database: sqlite3.Connection | None = None
+        self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._writer: asyncio.Task[None] | None = None
+        # While the disk refuses, events are kept in memory and nothing may be called safe.
+        self.trouble = ""
+
+    async def __aenter__(self) -> Self:
+        self._database = await self._run(_open, self._path)
+        self._writer = asyncio.create_task(self._write())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._queue.put_nowait(None)
+        if self._writer is not None:
+            await self._writer
+        if self._database is not None:
+            await self._run(self._database.close)
+        self._thread.shutdown()
+
+    def append(
+        self, session: str, epoch: Epoch, told: Told, *, settles: int | None = None
+    ) -> "asyncio.Future[int]":
+        """`settles` is the position of the message whose file this is about."""
+        written: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        row = (session, epoch, time.time(), self._encoder.encode(told))
+        self._queue.put_nowait(_Waiting(row, has_file(told), settles, written))
+        return written
+
+    async def read(self, after: int = 0, limit: int = 500) -> list[SpooledEvent]:
+        """The oldest ones behind a position."""
+        return await self._events("events", after, limit)
+
+    async def unfetched(self, after: int = 0, limit: int = 500) -> list[SpooledEvent]:
+        """Messages whose files are still to be fetched, whether or not they have been shipped."""
+        return await self._events("unfetched", after, limit)
+
+    async def _events(self, table: str, after: int, limit: int) -> list[SpooledEvent]:
+        query = f"SELECT {_COLUMNS} FROM {table} WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608
+        rows = await self._run(lambda: self._connection().execute(query, (after, limit)).fetchall())
+        return [
+            SpooledEvent(position, session, Epoch(epoch), at, self._decoder.decode(told))
+            for position, session, epoch, at, told in rows
+        ]
+
+    async def trim(self, up_to: int) -> None:
+        """These have arrived elsewhere."""
+        await self._run(
+            lambda: self._connection().execute("DELETE FROM events WHERE position <= ?", (up_to,))
+        )
+
+    async def count(self) -> int:
+        (count,) = await self._run(
+            lambda: self._connection().execute("SELECT count(*) FROM events").fetchone()
+        )
+        return int(count)
+
+    async def _write(self) -> None:
+        ending = False
+        while not ending:
+            batch = [await self._queue.get()]
+            if batch[0] is not None:
+                await asyncio.sleep(_BATCH_SECONDS)
+            while not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            ending = None in batch
+            await self._write_batch([waiting for waiting in batch if waiting is not None], ending)
+
+    async def _write_batch(self, batch: list[_Waiting], ending: bool) -> None:
+        while batch:
+            try:
+                positions = await self._run(self._insert, batch)
+                break
+            except sqlite3.Error as error:
+                self.trouble = f"the spool cannot be written: {error}"
+                log.error("spool_not_written", extra={"fields": {"reason": str(error), "events": len(batch)}})
+                if ending:
+                    raise
+                await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return
+        self.trouble = ""
+        for position, waiting in zip(positions, batch, strict=True):
+            if not waiting.written.done():
+                waiting.written.set_result(position)
+
+    def _insert(self, batch: list[_Waiting]) -> list[int]:
+        """All or nothing."""
+        positions = []
+        with self._connection() as database:
+            database.execute("BEGIN IMMEDIATE")
+            for waiting in batch:
+                position = database.execute(_INSERT, waiting.row).lastrowid
+                assert position is not None  # noqa: S101 (a row was inserted)
+                positions.append(position)
+                if waiting.has_file:
+                    database.execute("INSERT INTO unfetched VALUES (?, ?, ?, ?, ?)", (position, *waiting.row))
+                if waiting.settles is not None:
+                    database.execute("DELETE FROM unfetched WHERE position = ?", (waiting.settles,))
+        return positions
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._database is None:
+            raise RuntimeError("the spool is not open")
+        return self._database
+
+    async def _run(self, work: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+
+def has_file(told: Told) -> bool:
+    return isinstance(told, MessageReceived) and isinstance(told.message.content, ReceivedFile)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        return _opened(path)
+    except sqlite3.DatabaseError as error:
+        # Kept for somebody to look into: it may hold messages that nobody else has.
+        ending = f".broken-{int(time.time())}"
+        for part in ("", "-wal", "-shm"):
+            file = path.with_name(path.name + part)
+            if file.exists():
+                file.rename(file.with_name(file.name + ending))
+        log.error("spool_was_broken", extra={"fields": {"reason": str(error), "kept_with": ending}})
+        return _opened(path)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        # Each commit is on the disk before anybody is told that it is safe.
+        database.execute("PRAGMA synchronous = FULL")
+        (form,) = database.execute("PRAGMA user_version").fetchone()
+        if form not in {0, _FORM}:
+            raise sqlite3.DatabaseError(f"the spool has the form {form} of another release")
+        database.executescript(f"{_SCHEMA}PRAGMA user_version = {_FORM};")
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
