@@ -6,6 +6,8 @@ from collections.abc import AsyncIterable, Callable
 from pathlib import Path
 from typing import Any
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
 from shared.contracts.messages import FileKind, MessageKey, OutgoingMessage, ReceivedFile, Sent
 from shared.session_state import SessionState
 from worker.engines.fleet import FleetOfEngines
@@ -35,6 +37,13 @@ from worker.whatsapp.port import (
 log = logging.getLogger(__name__)
 
 _FETCH_PATIENCE = 300.0
+# The network may be silent for a moment; a file that is not what it should be stays so.
+_patiently = retry(
+    retry=retry_if_exception_type(Refused),
+    stop=stop_after_attempt(3),
+    wait=wait_random_exponential(multiplier=1, max=10),
+    reraise=True,
+)
 
 
 class Files:
@@ -118,6 +127,7 @@ class Files:
         if not isinstance(content, ReceivedFile):
             return
 
+        @_patiently
         async def fetch(path: Path) -> Fetched:
             command = Fetch(ticket=content.ticket, path=str(path))
             answer = await self._engines.ask(spec.session, command, _FETCH_PATIENCE)

@@ -1,6 +1,8 @@
 """Who is there and who types, both ways; and the name without which a client may say neither."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -131,7 +133,12 @@ async def test_a_name_is_changed_from_either_end(sandbox: Sandbox, anna: Phone, 
         await until(phone_knows)
         anna.set_name("Anne")
         await until(lambda: _is_called(client, "Anne"))
-        await client.call("stop")
+
+        async def written_down() -> bool:
+            with closing(sqlite3.connect(tmp_path / "store.sqlite3")) as store:
+                return store.execute("SELECT push_name FROM whatsmeow_device").fetchall() == [("Anne",)]
+
+        await until(written_down)
     async with running_client(sandbox, tmp_path, str(device)) as client:
         await client.call("connect")
         await client.event("connected")

@@ -39,7 +39,7 @@ async def test_an_unreadable_message_that_is_never_sent_again_stays_unread(
 async def test_a_client_learns_of_what_only_phones_may_see(
     sandbox: Sandbox, anna: Phone, ben: Phone, tmp_path: Path
 ) -> None:
-    async with companion(sandbox, anna, tmp_path) as (client, _):
+    async with companion(sandbox, anna, tmp_path) as (client, device):
         message_id = await ben.send_withheld(anna)
         told = await client.event("undecryptable")
         assert (told["Info"]["ID"], told["IsUnavailable"]) == (message_id, True)

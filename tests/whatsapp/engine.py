@@ -145,7 +145,9 @@ class Engine:
             if isinstance(message, Ready):
                 self._ready.set_result(message)
             elif isinstance(message, Answer):
-                self._answers.pop(message.number).set_result(message)
+                waiting = self._answers.pop(message.number)
+                if not waiting.done():
+                    waiting.set_result(message)
             elif isinstance(message, Event):
                 async with self._news:
                     self._told.append((message.session, message.told))
