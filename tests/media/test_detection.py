@@ -57,6 +57,7 @@ async def test_each_form_is_known_by_its_content(samples: Samples, name: str, mi
         (made.picture("WEBP"), "image/webp"),
         (made.picture("AVIF"), "image/avif"),
         (made.box(b"ftyp", b"heic\0\0\0\0mif1heic") + bytes(100), "image/heic"),
+        (made.box(b"ftyp", b"mif1\0\0\0\0mif1avif") + bytes(100), "image/avif"),
         (b"%PDF-1.7\n", "application/pdf"),
         (b"plain words, nothing more", "text/plain"),
         (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "text/plain"),

@@ -14,7 +14,9 @@ from shared.contracts.messages import FileKind
 from tests.media import samples as made
 from tests.media.conftest import Desk
 from tests.media.samples import Samples
-from worker.media.errors import MediaCode
+from worker.media import forms
+from worker.media.errors import MediaCode, MediaError
+from worker.media.pictures import opened
 
 IMAGE = FileKind.IMAGE
 
@@ -159,6 +161,14 @@ async def test_a_picture_of_rubbish_behind_the_right_beginning_is_found_out(desk
             MediaCode.FILE_BROKEN,
             MediaCode.FILE_TOO_LARGE,
         }
+
+
+def test_a_picture_is_opened_as_what_it_was_found_to_be_and_as_nothing_else(tmp_path: Path):
+    path = tmp_path / "x"
+    path.write_bytes(made.picture("TIFF"))
+    with pytest.raises(MediaError) as caught, opened(path, forms.JPEG, 1_000_000):
+        pass
+    assert caught.value.code is MediaCode.FILE_BROKEN
 
 
 def _bomb(side: int) -> bytes:

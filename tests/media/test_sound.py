@@ -62,7 +62,7 @@ async def test_without_ffmpeg_other_sound_is_refused_in_words_that_help(bare_des
     error = await bare_desk.refusal(AUDIO, samples.data("song.wav"))
     assert error.code is MediaCode.CONVERSION_UNAVAILABLE
     assert error.words == (
-        "An audio has to be MP3, M4A, AAC, AMR or OGG with Opus. "
+        "An audio file has to be MP3, M4A, AAC, AMR or OGG with Opus. "
         "Install ffmpeg on the worker, or send one of those."
     )
 
@@ -113,7 +113,7 @@ async def test_without_ffmpeg_all_else_is_refused_in_words_that_help(
     error = await bare_desk.refusal(VOICE, samples.data(name))
     assert error.code is MediaCode.CONVERSION_UNAVAILABLE
     assert error.words == (
-        "A voice has to be OGG with Opus. Install ffmpeg on the worker, or send OGG with Opus."
+        "A voice note has to be OGG with Opus. Install ffmpeg on the worker, or send OGG with Opus."
     )
 
 

@@ -97,14 +97,18 @@ async def running_client(
     sandbox: Sandbox, folder: Path, jid: str | None = None, *, debug: bool = False
 ) -> AsyncIterator[Client]:
     """`jid` as the library tells it after pairing; without it the client is a new device."""
+    store = str(folder / "store.sqlite3")
+    async with running_child("client_child", sandbox, folder, store=store, jid=jid, debug=debug) as client:
+        yield client
+
+
+@asynccontextmanager
+async def running_child(
+    program: str, sandbox: Sandbox, folder: Path, **settings: Any
+) -> AsyncIterator[Client]:
+    """A program of this folder that runs the library."""
     reading, writing = os.pipe()
-    settings = {
-        "events": writing,
-        "store": str(folder / "store.sqlite3"),
-        "jid": jid,
-        "root_key": sandbox.root_key.public.hex(),
-        "debug": debug,
-    }
+    settings |= {"events": writing, "root_key": sandbox.root_key.public.hex()}
     environment = os.environ | {
         "HTTPS_PROXY": sandbox.proxy,
         "SSL_CERT_FILE": str(sandbox.certificate),
@@ -113,7 +117,7 @@ async def running_client(
     log = folder / "client.log"
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.sandbox.client_child", json.dumps(settings)),
+            *(sys.executable, "-m", f"tests.sandbox.{program}", json.dumps(settings)),
             stdin=asyncio.subprocess.PIPE,
             stdout=output,
             stderr=output,

@@ -22,11 +22,12 @@ from tests.sandbox.client_child import trust_root_key
 
 class Crowd:
     def __init__(self, settings: dict[str, Any]) -> None:
-        self._folder = Path(settings["folder"])
+        self._folder = Path(settings["stores"])
         self._pipe = os.fdopen(settings["events"], "w", buffering=1)
         self._size = settings["size"]
         self._clients: list[NewAClient] = []
         self._connected: list[asyncio.Event] = []
+        self._news = asyncio.Event()
         self._received = [0] * self._size
 
     def tell(self, event: str, **details: Any) -> None:
@@ -49,7 +50,8 @@ class Crowd:
         """Until every client has got so many."""
         started = time.perf_counter()
         while min(self._received) < count:
-            await asyncio.sleep(0.01)
+            self._news.clear()
+            await self._news.wait()
         return {"seconds": time.perf_counter() - started, "most": max(self._received)}
 
     async def send(self, to: str, count: int) -> float:
@@ -69,6 +71,7 @@ class Crowd:
         async def received(_: NewAClient, event: Any) -> None:
             if event.Message.conversation:
                 self._received[number] += 1
+                self._news.set()
 
         client.event.qr(shown)
         client.event(ConnectedEv)(connected)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.sandbox.client import companion, running_client
 from tests.waiting import until
+from worker.sandbox.options import Options
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
 
@@ -130,3 +131,18 @@ async def test_the_journal_knows_every_accepted_message(
         ids = [await client.call("send", to=ben.number, text=f"{number}") for number in range(3)]
     accepted = sandbox.network.journal.entries("message", device)
     assert [(entry.message_id, entry.recipient) for entry in accepted] == [(sent, ben.number) for sent in ids]
+
+
+async def test_a_lazy_phone_opens_messages_when_somebody_looks(tmp_path: Path) -> None:
+    async with Sandbox(tmp_path / "network", options=Options(lazy_phones=True)) as sandbox:
+        anna = await sandbox.network.new_phone("4915551234567")
+        ben = await sandbox.network.new_phone("4915551234568")
+        async with companion(sandbox, anna, tmp_path) as (client, _):
+            for number in range(3):
+                await client.call("send", to=ben.number, text=f"number {number}")
+                assert (await client.event("receipt"))["type"] == DELIVERED
+            texts = [(await asyncio.wait_for(ben.next_message(), 10)).text for _ in range(3)]
+            assert texts == ["number 0", "number 1", "number 2"]
+            looking = asyncio.create_task(ben.next_message())
+            await client.call("send", to=ben.number, text="while he looks")
+            assert (await asyncio.wait_for(looking, 10)).text == "while he looks"

@@ -144,3 +144,18 @@ async def test_junk_on_the_pipe_ends_the_engine_and_not_a_session_of_others(engi
     engine.link._writer.write(b"\xff\xff\xff\xff junk")
     async with asyncio.timeout(5):
         assert await engine.process.wait() == 0
+
+
+async def test_clients_that_are_stopped_in_the_middle_of_things_leave_the_engine_well(
+    engine: Engine, sandbox: Sandbox, ben: Phone, tmp_path: Path
+):
+    """The library goes on to log after a stop, by means that must still be there."""
+    for number in range(6):
+        phone = await sandbox.network.new_phone(new_number(), "Anna")
+        pair = await Pair(engine, phone, str(tmp_path / f"{number}.db")).scan()
+        await ben.send_text(phone, "on its way")
+        assert (await engine.stop(pair.session)).problem is None
+    last = Pair(engine, phone, pair.store)
+    await engine.start(last.session, last.store, pair.device_jid)
+    await last.state(SessionState.CONNECTED)
+    assert engine.process.returncode is None

@@ -3,7 +3,15 @@
 import pytest
 
 from shared.session_state import REASONS, TRANSITIONS, Reason, SessionState
-from worker.whatsapp.event_map import QR_PHASE_ENDS, STATE_EVENTS, meaning_of
+from worker.whatsapp.event_map import (
+    CLIENT_CRASHES,
+    DEAF,
+    QR_PHASE_ENDS,
+    STATE_EVENTS,
+    meaning_of,
+    meaning_of_lost_report,
+    meaning_of_qr_end,
+)
 from worker.whatsapp.library import events
 from worker.whatsapp.meaning import Then
 
@@ -45,6 +53,7 @@ def test_a_ban_tells_its_code_and_its_end():
 
 def test_every_meaning_fits_the_table_of_states():
     meanings = [meaning_of(row[0]) for row in ROWS] + list(QR_PHASE_ENDS.values())
+    meanings += [meaning_of_lost_report(""), CLIENT_CRASHES]
     for meaning in meanings:
         assert meaning.reason in REASONS[meaning.state]
     for meaning in meanings:
@@ -55,3 +64,45 @@ def test_every_meaning_fits_the_table_of_states():
 def test_only_what_is_lost_for_good_forgets_the_credentials():
     forgetting = {meaning_of(row[0]).state for row in ROWS if meaning_of(row[0]).then is Then.FORGET}
     assert forgetting == {S.LOGGED_OUT}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        (b"timeout", R.QR_EXPIRED, ""),
+        (b"error", R.PAIRING_FAILED, "keys"),
+        (b"err-client-outdated", R.OUTDATED, ""),
+        (b"err-unexpected-state", R.PAIRING_FAILED, "network"),
+        (b"passkey-request", R.PASSKEY_REQUIRED, "passkey"),
+        (b"passkey-confirmation", R.PASSKEY_REQUIRED, "passkey"),
+        (b"never heard of \xff", R.PAIRING_FAILED, "never heard of"),
+        (b"x" * 10_000, R.PAIRING_FAILED, "xxx"),
+    ],
+)
+def test_each_end_of_the_qr_phase_says_why(status: bytes, reason: Reason, words: str):
+    meaning = meaning_of_qr_end(status)
+    assert meaning is not None
+    assert (meaning.reason, meaning.then, words in meaning.detail) == (reason, Then.STOP, True)
+    assert len(meaning.detail) <= 200
+
+
+@pytest.mark.parametrize("status", [b"success", b"err-scanned-without-multidevice"])
+def test_a_pairing_that_goes_on_is_no_end(status: bytes):
+    assert meaning_of_qr_end(status) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("proto: required field neonize.TemporaryBan.Code not set", R.BANNED),
+        ("proto: required field neonize.ConnectFailure.Reason not set", R.REFUSED),
+        ("proto: required field neonize.LoggedOut.Reason not set", R.LOGGED_OUT_BY_PHONE),
+    ],
+)
+def test_an_event_that_could_not_be_packed_is_known_by_its_kind(words: str, reason: Reason):
+    assert meaning_of_lost_report(words).reason is reason
+
+
+@pytest.mark.parametrize("words", ["", "proto: required field neonize.Receipt.Type not set", "anything"])
+def test_a_report_that_ends_for_nothing_is_begun_again(words: str):
+    assert meaning_of_lost_report(words) is DEAF

@@ -101,6 +101,8 @@ def _closer_look(head: bytes, path: Path) -> Form | None:
 
 def _box_file(head: bytes, path: Path) -> Form | None:
     form = _BRANDS.get(head[8:11], forms.MP4)
+    if form == forms.HEIC and b"avif" in head[16:64]:
+        return forms.AVIF
     if form not in {forms.MP4, forms.THREE_GP}:
         return form
     try:

@@ -1,5 +1,6 @@
 """One piece of preparation: what was asked for, with what, and what came out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,15 @@ from worker.media.ffmpeg import Ffmpeg
 from worker.media.forms import Form
 from worker.media.limits import Limits
 from worker.media.shelf import Tray
+
+_NAMES: Mapping[FileKind, str] = {
+    FileKind.IMAGE: "An image",
+    FileKind.VIDEO: "A video",
+    FileKind.AUDIO: "An audio file",
+    FileKind.VOICE: "A voice note",
+    FileKind.DOCUMENT: "A document",
+    FileKind.STICKER: "A sticker",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +55,7 @@ class Order:
     def _of_kind(self) -> str:
         if self.form == forms.GIF and self.kind is FileKind.VIDEO:
             return "A moving GIF"
-        return f"{'An' if self.kind[0] in 'aeiou' else 'A'} {self.kind}"
+        return _NAMES[self.kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Sound: as it is where phones play it, else made anew; voice notes with the picture of their loudness."""
 
 import array
-import sys
+import mmap
 from pathlib import Path
 
 from worker.media import forms, ogg, sound_frames
@@ -114,18 +114,19 @@ async def _waveform(order: Order, path: Path) -> bytes:
 
 def _loudnesses(path: Path) -> bytes:
     """64 bars, the highest of them full, as phones draw them; silence stays flat."""
-    samples = array.array("h")
-    data = path.read_bytes()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        bars = [_loudness(data, bar) for bar in range(_BARS)]
     path.unlink()
-    samples.frombytes(data[: len(data) // 2 * 2])
-    if sys.byteorder == "big":
-        samples.byteswap()
-    bars = []
-    for bar in range(_BARS):
-        part = samples[bar * len(samples) // _BARS : (bar + 1) * len(samples) // _BARS]
-        bars.append(sum(map(abs, part)) / len(part) if part else 0.0)
     most = max(bars)
     return bytes(round(bar / most * _LOUDEST) if most > _SILENCE else 0 for bar in bars)
+
+
+def _loudness(data: mmap.mmap, bar: int) -> float:
+    """On average over its part of the samples."""
+    samples = len(data) // 2
+    start, end = (samples * edge // _BARS * 2 for edge in (bar, bar + 1))
+    part = array.array("h", data[start:end])
+    return sum(map(abs, part)) / len(part) if part else 0.0
 
 
 def _made(order: Order, path: Path, form: Form, seconds: int, waveform: bytes = b"") -> Made:

@@ -37,19 +37,18 @@ class Device(msgspec.Struct, frozen=True):
 class Devices:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self._known: dict[DeviceName, Device] = {}
+        self._known: dict[str, dict[int, Device]] = {}
         for (record,) in database.execute("SELECT record FROM devices ORDER BY number, device"):
-            device = unpack(record, Device)
-            self._known[device.name] = device
+            self._keep(unpack(record, Device))
 
     def link(self, device: Device) -> None:
         """Also how a device replaces its signed prekey."""
-        self._known[device.name] = device
+        self._keep(device)
         key = (device.name.number, device.name.device)
         self._database.execute("INSERT OR REPLACE INTO devices VALUES (?, ?, ?)", (*key, pack(device)))
 
     def unlink(self, name: DeviceName) -> None:
-        self._known.pop(name, None)
+        self._known.get(name.number, {}).pop(name.device, None)
         for table in ("devices", "prekeys", "mailbox"):
             self._database.execute(
                 f"DELETE FROM {table} WHERE number = ? AND device = ?",  # noqa: S608 (names of our own)
@@ -57,10 +56,10 @@ class Devices:
             )
 
     def find(self, name: DeviceName) -> Device | None:
-        return self._known.get(name)
+        return self._known.get(name.number, {}).get(name.device)
 
     def of(self, account: Account) -> list[Device]:
-        return [device for name, device in self._known.items() if name.number == account.number]
+        return list(self._known.get(account.number, {}).values())
 
     def next_number(self, account: Account) -> int:
         """Numbers of unlinked devices come back only after all others, as sessions may remember them."""
@@ -85,3 +84,6 @@ class Devices:
         ).fetchone()
         one_time = PreKey(*row) if row else None
         return Bundle(device.registration_id, device.identity, device.signed_prekey, one_time)
+
+    def _keep(self, device: Device) -> None:
+        self._known.setdefault(device.name.number, {})[device.name.device] = device

@@ -14,5 +14,8 @@ class Options:
     code_seconds: float = 20.0
     # So many messages of each conversation a phone remembers and tells a new companion; none turns it off.
     history_messages: int = 100
+    # Phones open messages only when somebody asks for the next one, and keep the latest thousand of them:
+    # for measurements, in which the arithmetic of the phones must not be taken for that of the clients.
+    lazy_phones: bool = False
     clock: Clock = field(default_factory=Clock)
     seed: str | None = None

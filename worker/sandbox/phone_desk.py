@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import deque
 from typing import TYPE_CHECKING
 
 from worker.sandbox import message_kinds, poll_votes
@@ -19,12 +20,14 @@ from worker.sandbox.phone_mail import PhoneMail
 from worker.sandbox.phone_peers import PhonePeers
 from worker.sandbox.phone_settings import PhoneSettings
 from worker.sandbox.poll_votes import Poll
+from worker.sandbox.routing import PEER
 from worker.sandbox.wire.nodes import Node, node
 
 if TYPE_CHECKING:
     from worker.sandbox.network import Network
 
 _POLLS = 200
+_SEALED = 1000
 
 
 class PhoneDesk:
@@ -43,6 +46,8 @@ class PhoneDesk:
         self._network = network
         self._own = own
         self._polls: dict[str, Poll] = {}
+        self._sealed: deque[Node] = deque(maxlen=_SEALED)
+        self._asked_for = 0
 
     def send(self, chat: Account | Group, message: Outgoing) -> str:
         message_id = self.mail.send(chat, message)
@@ -55,7 +60,13 @@ class PhoneDesk:
         return message_id
 
     async def next_message(self) -> Received:
-        return await self.messages.take()
+        self._asked_for += 1
+        try:
+            while self._sealed:
+                self._open(self._sealed.popleft(), acknowledged=True)
+            return await self.messages.take()
+        finally:
+            self._asked_for -= 1
 
     def vote(self, chat: Account | Group, message: Received, options: tuple[str, ...]) -> str:
         poll, in_group = self._poll(message.message_id), isinstance(chat, Group)
@@ -93,6 +104,16 @@ class PhoneDesk:
                     self.settings.changed(change.text("name"), int(change.text("version")))
 
     def _receive_mail(self, stanza: Node) -> None:
+        lazy = self._network.options.lazy_phones and not self._asked_for
+        if lazy and stanza.tag == "message" and stanza.text("category") != PEER:
+            self._sealed.append(stanza)
+            sender = self._network.routing.name_of(stanza.jid("participant") or stanza.jid("from"))
+            if sender and self.habits.current.sends_receipts:
+                self._acknowledge(stanza, "sender" if sender.number == self._own.number else None)
+        else:
+            self._open(stanza)
+
+    def _open(self, stanza: Node, *, acknowledged: bool = False) -> None:
         arrived = self.mail.open(stanza)
         if isinstance(arrived, Receipt):
             self.receipts.put(arrived)
@@ -101,8 +122,10 @@ class PhoneDesk:
                 self.peers.asked(arrived.sender, arrived.content)
             else:
                 self._take(arrived)
-            if self.habits.current.sends_receipts:
-                self._acknowledge(stanza, arrived)
+            if self.habits.current.sends_receipts and not acknowledged:
+                self._acknowledge(
+                    stanza, "peer_msg" if arrived.for_phone else "sender" if arrived.from_me else None
+                )
             if not arrived.from_me and not self._network.answering:
                 # Later, because two phones that answer each other would not come back from here.
                 asyncio.get_running_loop().call_soon(self._follow_habits, arrived)
@@ -126,10 +149,9 @@ class PhoneDesk:
         finally:
             self._network.answering = False
 
-    def _acknowledge(self, stanza: Node, message: Received) -> None:
-        kind = "peer_msg" if message.for_phone else "sender" if message.from_me else None
+    def _acknowledge(self, stanza: Node, kind: str | None) -> None:
         attrs = {
-            "id": message.message_id,
+            "id": stanza.text("id"),
             "to": stanza.jid("from"),
             "participant": stanza.jid("participant"),
             "type": kind,

@@ -163,6 +163,8 @@ class PhoneMail:
             "recipient": None if in_group else address_of(chat),
             "type": message.kind,
             "edit": message.edit,
+            # It is still the message of then, as the one who asks for it remembers.
+            "t": retry.attrs.get("t") if (retry := stanza.child("retry")) else None,
         }
         sealed = self._sealing.seal(peer, chat, message.content, read_bundle(stanza))
         self.hand_over(node("message", attrs, [sealed]))

@@ -13,12 +13,16 @@ from worker.sandbox.signal.messages import PreKeyMessage, RatchetMessage
 from worker.sandbox.signal.prekeys import Bundle
 from worker.sandbox.signal.state import Session, SessionState
 
+_RECENT = 256
+
 
 class PhoneSessions:
     def __init__(self, database: sqlite3.Connection, number: str, keys: PhoneKeys) -> None:
         self._database = database
         self._number = number
         self._keys = keys
+        # As they stand in the store, so that a conversation reads them from there once.
+        self._recent: dict[DeviceName, Session] = {}
 
     def seal(
         self, peer: DeviceName, plain: bytes, identity: bytes, bundle: Callable[[], Bundle]
@@ -40,6 +44,7 @@ class PhoneSessions:
 
     def forget(self, peer: DeviceName) -> None:
         """The next message either way needs a new session."""
+        self._recent.pop(peer, None)
         key = (self._number, str(peer))
         self._database.execute("DELETE FROM phone_sessions WHERE number = ? AND peer = ?", key)
 
@@ -49,8 +54,10 @@ class PhoneSessions:
         # Peers introduce themselves until they hear an answer; the one-time key is gone after the first.
         if any(state.base_key == message.base_key for state in session.states):
             return self._open(peer, session, inner)
-        session.renew(self._accept(message))
-        plain = self._open(peer, session, inner)
+        # On a copy: what does not open must leave no trace.
+        renewed = Session(list(session.states))
+        renewed.renew(self._accept(message))
+        plain = self._open(peer, renewed, inner)
         if message.prekey_id is not None:
             self._keys.use_up(message.prekey_id)
         return plain
@@ -81,10 +88,16 @@ class PhoneSessions:
         raise SignalError(f"no session with {peer} reads this message")
 
     def _load(self, peer: DeviceName) -> Session:
+        known = self._recent.get(peer)
+        if known is not None:
+            return known
         query = "SELECT record FROM phone_sessions WHERE number = ? AND peer = ?"
         row = self._database.execute(query, (self._number, str(peer))).fetchone()
         return unpack(row[0], Session) if row else Session()
 
     def _save(self, peer: DeviceName, session: Session) -> None:
+        self._recent[peer] = session
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
         row = (self._number, str(peer), pack(session))
         self._database.execute("INSERT OR REPLACE INTO phone_sessions VALUES (?, ?, ?)", row)

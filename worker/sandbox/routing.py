@@ -72,7 +72,8 @@ class Routing:
         return node("ack", acknowledgement)
 
     def _accept_receipt(self, sender: DeviceName, stanza: Node) -> Node:
-        self._network.mailbox.acknowledged(sender, stanza)
+        if sender.device:
+            self._network.mailbox.acknowledged(sender, stanza)
         to, kind = stanza.jid("to"), stanza.text("type")
         group = self._network.groups.find(to)
         # In a group the receipt goes to the author of what was read.
@@ -129,7 +130,7 @@ class Routing:
             **envelope,
             "id": stanza.text("id"),
             "type": stanza.text("type") or "text",
-            "t": self._network.clock.seconds(),
+            "t": stanza.attrs.get("t", str(self._network.clock.seconds())),
             "notify": author.name,
             "addressing_mode": "lid",
             "edit": stanza.attrs.get("edit"),

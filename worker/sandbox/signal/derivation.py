@@ -4,8 +4,8 @@ import hashlib
 import hmac
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+_BLOCK = 32
+_NO_SALT = bytes(_BLOCK)
 
 
 class MessageKeys(NamedTuple):
@@ -15,7 +15,13 @@ class MessageKeys(NamedTuple):
 
 
 def derive(secret: bytes, info: bytes, length: int, salt: bytes | None = None) -> bytes:
-    return HKDF(hashes.SHA256(), length, salt, info).derive(secret)
+    """HKDF with SHA-256. Each message needs several, and a library's objects take longer than the sums."""
+    key = hmac.digest(salt or _NO_SALT, secret, hashlib.sha256)
+    block = derived = b""
+    for number in range(1, -(-length // _BLOCK) + 1):
+        block = hmac.digest(key, block + info + bytes([number]), hashlib.sha256)
+        derived += block
+    return derived[:length]
 
 
 def first_keys(secrets: bytes) -> tuple[bytes, bytes]:

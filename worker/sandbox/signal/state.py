@@ -42,6 +42,12 @@ class SessionState(msgspec.Struct):
     previous_counter: int = 0
     introduction: Introduction | None = None
 
+    def copy(self) -> "SessionState":
+        """Everything that a message may change, and no more."""
+        receiving = [msgspec.structs.replace(chain, skipped=dict(chain.skipped)) for chain in self.receiving]
+        sending = msgspec.structs.replace(self.sending)
+        return msgspec.structs.replace(self, sending=sending, receiving=receiving)
+
 
 class Session(msgspec.Struct):
     """The current state first; older ones still read what was under way when a newer one was made."""

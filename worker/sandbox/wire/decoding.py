@@ -9,6 +9,8 @@ from worker.sandbox.wire.jids import Jid
 from worker.sandbox.wire.nodes import Content, Node
 
 _COMPRESSED = 2
+_NIBBLES = "0123456789ab"
+_FROM_HEX = str.maketrans("ab", "-.")
 _LARGEST = 1 << 24
 _DEEPEST = 32
 _SERVERS = {0: jids.PHONE_NUMBER, 1: jids.LID, 128: jids.HOSTED, 129: jids.HOSTED_LID}
@@ -49,7 +51,7 @@ class _Reader:
     def node(self, depth: int) -> Node:
         if depth > _DEEPEST:
             raise WireError("nodes nested too deep")
-        size = self._list_size(self._number(1))
+        size = self._list_size(self._byte())
         if size == 0:
             raise WireError("a node without a tag")
         tag = self._text()
@@ -68,6 +70,12 @@ class _Reader:
         self.position = end
         return taken
 
+    def _byte(self) -> int:
+        if self.position >= len(self._data):
+            raise WireError(f"a node cut at byte {len(self._data)}")
+        self.position += 1
+        return self._data[self.position - 1]
+
     def _number(self, width: int) -> int:
         return int.from_bytes(self._take(width), "big")
 
@@ -76,13 +84,13 @@ class _Reader:
             case tags.LIST_EMPTY:
                 return 0
             case tags.LIST_8:
-                return self._number(1)
+                return self._byte()
             case tags.LIST_16:
                 return self._number(2)
         raise WireError(f"a list that starts with {tag}")
 
     def _content(self, depth: int) -> Content:
-        tag = self._number(1)
+        tag = self._byte()
         if tag in (tags.LIST_EMPTY, tags.LIST_8, tags.LIST_16):
             return [self.node(depth + 1) for _ in range(self._list_size(tag))]
         if tag in (tags.BINARY_8, tags.BINARY_20, tags.BINARY_32):
@@ -90,14 +98,14 @@ class _Reader:
         return self._word(tag)
 
     def _attribute(self) -> str | Jid:
-        tag = self._number(1)
+        tag = self._byte()
         match tag:
             case tags.JID_PAIR:
-                first = self._number(1)
+                first = self._byte()
                 user = "" if first == tags.LIST_EMPTY else self._word(first)
                 return Jid(user, self._text())
             case tags.DEVICE_JID:
-                domain, device = self._number(1), self._number(1)
+                domain, device = self._byte(), self._byte()
                 if domain not in _SERVERS:
                     raise WireError(f"an address in the unknown domain {domain}")
                 return Jid(self._text(), _SERVERS[domain], device)
@@ -117,7 +125,7 @@ class _Reader:
         return server
 
     def _text(self) -> str:
-        return self._word(self._number(1))
+        return self._word(self._byte())
 
     def _word(self, tag: int) -> str:
         if tag in (tags.BINARY_8, tags.BINARY_20, tags.BINARY_32):
@@ -126,9 +134,9 @@ class _Reader:
             except UnicodeDecodeError as error:
                 raise WireError("text that is not UTF-8") from error
         if tag in (tags.NIBBLE_8, tags.HEX_8):
-            return self._packed(tags.NIBBLES if tag == tags.NIBBLE_8 else tags.HEXES)
+            return self._packed(tag)
         if tags.DICTIONARY_0 <= tag <= tags.DICTIONARY_3:
-            return self._known(tag - tags.DICTIONARY_0, self._number(1))
+            return self._known(tag - tags.DICTIONARY_0, self._byte())
         if 0 < tag < len(self._dictionary.single):
             return self._dictionary.single[tag]
         raise WireError(f"the unknown word {tag}")
@@ -140,19 +148,20 @@ class _Reader:
 
     def _binary(self, tag: int) -> bytes:
         if tag == tags.BINARY_8:
-            return self._take(self._number(1))
+            return self._take(self._byte())
         if tag == tags.BINARY_20:
             return self._take(self._number(3) & 0xFFFFF)
         return self._take(self._number(4))
 
-    def _packed(self, alphabet: str) -> str:
-        head = self._number(1)
+    def _packed(self, tag: int) -> str:
+        head = self._byte()
         odd, length = head >> 7, head & 127
         if odd and not length:
             raise WireError("a packed text of half a letter less than nothing")
-        halves = [half for byte in self._take(length) for half in (byte >> 4, byte & 15)]
-        if odd:
-            halves.pop()
-        if any(half >= len(alphabet) for half in halves):
+        halves = self._take(length).hex()
+        halves = halves[:-1] if odd else halves
+        if tag == tags.HEX_8:
+            return halves.upper()
+        if halves.strip(_NIBBLES):
             raise WireError("a packed text with a letter that does not exist")
-        return "".join(alphabet[half] for half in halves)
+        return halves.translate(_FROM_HEX)

@@ -8,6 +8,7 @@ from worker.sandbox.wire.jids import Jid
 from worker.sandbox.wire.nodes import Node
 
 _COMPRESSED = 2
+_TO_HEX = str.maketrans("-.", "ab")
 _DOMAINS = {jids.PHONE_NUMBER: 0, jids.LID: 1, jids.HOSTED: 128, jids.HOSTED_LID: 129}
 
 
@@ -67,18 +68,20 @@ def _write_text(out: bytearray, value: str, dictionary: Dictionary) -> None:
     if number is not None:
         out += number
     elif value and len(value) <= tags.LONGEST_PACKED and not value.strip(tags.NIBBLES):
-        _write_packed(out, value, tags.NIBBLE_8, tags.NIBBLES)
+        _write_packed(out, value.translate(_TO_HEX), tags.NIBBLE_8)
     elif value and len(value) <= tags.LONGEST_PACKED and not value.strip(tags.HEXES):
-        _write_packed(out, value, tags.HEX_8, tags.HEXES)
+        _write_packed(out, value, tags.HEX_8)
     else:
         _write_bytes(out, value.encode())
 
 
-def _write_packed(out: bytearray, value: str, tag: int, alphabet: str) -> None:
-    odd = len(value) % 2
-    halves = [alphabet.index(letter) for letter in value] + [15] * odd
-    out += bytes([tag, len(halves) // 2 | odd << 7])
-    out += bytes(high << 4 | low for high, low in zip(halves[::2], halves[1::2], strict=True))
+def _write_packed(out: bytearray, halves: str, tag: int) -> None:
+    """`halves` are hexadecimal digits, two of which make a byte; a last one alone is filled up."""
+    odd = len(halves) % 2
+    packed = bytes.fromhex(halves + "f" * odd)
+    out.append(tag)
+    out.append(len(packed) | odd << 7)
+    out += packed
 
 
 def _write_jid(out: bytearray, jid: Jid, dictionary: Dictionary) -> None:

@@ -51,8 +51,8 @@ class WebSocket:
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
 
-    async def send(self, message: bytes) -> None:
-        self._write(_Opcode.BINARY, message)
+    async def send(self, *messages: bytes) -> None:
+        self._write(_Opcode.BINARY, *messages)
         await self._writer.drain()
 
     def close(self) -> None:
@@ -74,17 +74,20 @@ class WebSocket:
         payload = await self._reader.readexactly(length)
         return head & 15, bool(head & _FINAL), _unmask(payload, mask)
 
-    def _write(self, opcode: _Opcode, payload: bytes) -> None:
-        if self._closing or self._writer.is_closing():
-            return
-        length = len(payload)
-        if length < 126:
-            size = bytes([length])
-        elif length < 1 << 16:
-            size = b"\x7e" + length.to_bytes(2, "big")
-        else:
-            size = b"\x7f" + length.to_bytes(8, "big")
-        self._writer.write(bytes([_FINAL | opcode]) + size + payload)
+    def _write(self, opcode: _Opcode, *payloads: bytes) -> None:
+        if not self._closing and not self._writer.is_closing():
+            self._writer.write(b"".join(_framed(opcode, payload) for payload in payloads))
+
+
+def _framed(opcode: _Opcode, payload: bytes) -> bytes:
+    length = len(payload)
+    if length < 126:
+        size = bytes([length])
+    elif length < 1 << 16:
+        size = b"\x7e" + length.to_bytes(2, "big")
+    else:
+        size = b"\x7f" + length.to_bytes(8, "big")
+    return bytes([_FINAL | opcode]) + size + payload
 
 
 def _unmask(payload: bytes, mask: bytes) -> bytes:
