@@ -1,6 +1,7 @@
 """Servers for the whole run, a database for each test process, an application on top of both."""
 
 import asyncio
+import logging
 import os
 import shutil
 import sys
@@ -100,6 +101,8 @@ def _with_database(url: str, name: str) -> str:
 def _logs() -> Iterator[None]:
     with (run_folder.logs() / f"{run_folder.process_name()}.log").open("a") as stream:
         configure_logging(LogFormat.JSON, "debug", "tests", stream)
+        # Every stanza, and pytest keeps each line of a test.
+        logging.getLogger("worker.sandbox").setLevel(logging.INFO)
         yield
 
 

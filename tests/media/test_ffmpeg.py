@@ -311,7 +311,8 @@ async def test_twenty_conversions_at_once_run_two_at_a_time(tray: Tray, tmp_path
 async def test_twenty_real_files_at_once_are_all_converted(desk: Desk, samples: Samples):
     files = await asyncio.gather(
         *(desk.prepare(FileKind.VOICE, samples.data("song.mp3")) for _ in range(10)),
-        *(desk.prepare(FileKind.STICKER, samples.data("moving.gif")) for _ in range(10)),
+        *(desk.prepare(FileKind.STICKER, samples.data("moving.webp")) for _ in range(4)),
+        *(desk.prepare(FileKind.IMAGE, samples.data("moving.gif")) for _ in range(6)),
     )
     assert len({file.path for file in files}) == 20
     assert all(file.size for file in files)

@@ -89,7 +89,7 @@ async def test_frames_are_left_out_where_that_makes_it_small_enough(bare_desk: D
 
 
 async def test_a_long_and_hasty_animation_is_cut_to_what_phones_play(bare_desk: Desk):
-    data = made.animation("GIF", (60, 60), 700, 20)
+    data = made.animation("GIF", (60, 60), 530, 20)
     sticker = made.opened(_sent((await bare_desk.prepare(STICKER, data)).path))
     assert sticker.n_frames <= 130  # type: ignore[attr-defined]
     assert 9_900 <= _length(sticker) <= 10_100

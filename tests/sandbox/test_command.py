@@ -47,7 +47,7 @@ async def test_it_says_how_to_reach_it_and_ends_in_order(tmp_path: Path) -> None
             told.append(settings)
             record = _record(data)
             process.terminate()
-            assert await asyncio.wait_for(process.wait(), 20) == 0
+            assert await asyncio.wait_for(process.wait(), 60) == 0
         assert not (data / "sandbox.json").exists()
     first, second = told
     assert first["WAYPOST_SANDBOX_PROXY"].startswith("http://127.0.0.1:")
@@ -73,7 +73,7 @@ async def test_its_record_is_for_its_owner_only_and_its_token_is_never_printed(t
         assert stat.S_IMODE((tmp_path / "sandbox.json").stat().st_mode) == 0o600
         assert (await _phones(settings, token)).status_code == 200
         process.send_signal(signal.SIGINT)
-        output, errors = await asyncio.wait_for(process.communicate(), 20)
+        output, errors = await asyncio.wait_for(process.communicate(), 60)
     assert token not in "".join([*settings.values(), output.decode(), errors.decode()])
 
 
@@ -203,7 +203,7 @@ async def _running(
         assert process.stdout
         # The last line names the file of the token, if there is one.
         in_a_file = "--control-token-file" in options or "WAYPOST_SANDBOX_CONTROL_TOKEN" not in environment
-        printed = [await asyncio.wait_for(process.stdout.readline(), 20) for _ in range(4 + in_a_file)]
+        printed = [await asyncio.wait_for(process.stdout.readline(), 60) for _ in range(4 + in_a_file)]
         yield process, dict(line.decode().strip().split("=", 1) for line in printed)
     finally:
         if process.returncode is None:
@@ -213,7 +213,7 @@ async def _running(
 
 async def _ended(*options: str, **environment: str) -> tuple[int | None, str, str]:
     process = await _start(*options, **environment)
-    output, errors = await asyncio.wait_for(process.communicate(), 20)
+    output, errors = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode, output.decode(), errors.decode()
 
 

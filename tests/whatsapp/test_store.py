@@ -69,7 +69,9 @@ class Fence:
         """A connection with the very settings that the library's own pool gets from its address."""
         address = PostgresStore(Secret(self.url)).address(self.session_id, Epoch(epoch))
         given = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-        settings = {n: v for n, v in given.items() if n not in {"sslmode", "options"}}
+        # These the library's driver takes for itself.
+        own = {"sslmode", "binary_parameters", "options"}
+        settings = {n: v for n, v in given.items() if n not in own}
         for option in given["options"].split("-c ")[1:]:
             name, _, value = option.strip().partition("=")
             settings[name] = value

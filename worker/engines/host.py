@@ -14,6 +14,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import uvloop
+
 from shared.log_lines import LogFormat, configure_log_lines
 from worker.engines.lease_watch import LeaseWatch
 from worker.engines.link import ROOT_KEY_VARIABLE, Link
@@ -137,11 +139,12 @@ def main(arguments: list[str]) -> None:
     configure_log_lines(LogFormat.JSON, "info", f"engine:{os.getpid()}")
     # It looks for programs that only its media helpers would call, and those we never call.
     logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
+    logging.getLogger("whatsmeow.Client.Socket").addFilter(_is_no_farewell)
     root_key = os.environ.pop(ROOT_KEY_VARIABLE, "")
     if root_key:
         redirect.trust(bytes.fromhex(root_key))
     descriptor, sessions_max = (int(argument) for argument in arguments[1:])
-    asyncio.run(_run(socket.socket(fileno=descriptor), sessions_max))
+    uvloop.run(_run(socket.socket(fileno=descriptor), sessions_max))
     # Threads of Go and of abandoned calls would keep the process for ever.
     os._exit(0)
 
@@ -152,6 +155,11 @@ async def _run(end: socket.socket, sessions_max: int) -> None:
     link: Link[FromAgent] = await Link.over(end, FromAgent)
     await EngineHost(link, LeaseWatch(), sessions_max).run()
     os._exit(0)
+
+
+def _is_no_farewell(record: logging.LogRecord) -> bool:
+    """Each ordinary stop would leave a warning that the other side did not say good-bye."""
+    return not record.getMessage().startswith("Error sending close to websocket")
 
 
 def _die_with_the_agent() -> None:

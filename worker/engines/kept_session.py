@@ -87,7 +87,8 @@ class KeptSession:
         except TimeoutError:
             raise NotConnected from None
         engine = self._engine
-        if engine is None:
+        # One that has died without having been mourned yet: nothing can have left.
+        if engine is None or not engine.usable:
             raise NotConnected
         command = msgspec.structs.replace(command, session=self.spec.session)
         return await engine.process.ask(command, within)

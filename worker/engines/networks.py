@@ -12,7 +12,18 @@ REAL = "real"
 SANDBOX = "sandbox"
 
 # What Go and Python need of ours, and an operator's own way out to the internet. Nothing else gets in.
-_PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+_PASSED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "GOMAXPROCS",
+)
 _PASSED_TO_REAL = ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -58,5 +69,11 @@ def _chosen(environment: Mapping[str, str], names: tuple[str, ...]) -> dict[str,
 
 
 def _quiet(environment: dict[str, str]) -> dict[str, str]:
-    # Without it the library marks messages to people as a bot's.
-    return {**environment, "NEONIZE_BOT_TAG": "off", "PYTHONUNBUFFERED": "1"}
+    return {
+        # Sessions wait for the network, not for processors: more of Go's threads only change places.
+        "GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 4)),
+        **environment,
+        # Without it the library marks messages to people as a bot's.
+        "NEONIZE_BOT_TAG": "off",
+        "PYTHONUNBUFFERED": "1",
+    }

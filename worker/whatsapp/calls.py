@@ -55,7 +55,8 @@ class LibraryCalls:
 
     async def send(self, recipient: str, message: OutgoingMessage) -> Sent:
         to = parse_jid(recipient)
-        if not await self.connected():
+        # Logged in means connected as well, and each look costs a change of threads.
+        if not await self._ask(lambda client: client.is_logged_in):
             raise NotConnected
         built = await build(message, format_jid(to), self._account, self)
         answer = await self._ask(lambda client: client.send_message(to, built), send_problem_of)

@@ -38,6 +38,8 @@ class PostgresStore:
             idle_session_timeout=_IDLE_SESSION_MS,
             idle_in_transaction_session_timeout=_IDLE_IN_TRANSACTION_MS,
             tcp_user_timeout=_TCP_USER_TIMEOUT_MS,
+            # One round trip for each statement instead of two.
+            binary_parameters="yes",
             options=writer,
         )
 
