@@ -1,7 +1,6 @@
 """Nobody scans twice: neither a restarted client nor a restarted network loses what was agreed."""
 
 import asyncio
-import time
 from pathlib import Path
 
 from tests.sandbox.client import companion, running_client
@@ -16,10 +15,8 @@ async def test_a_restarted_client_resumes_without_a_scan(
     async with companion(sandbox, anna, tmp_path) as (client, device):
         await client.call("send", to=ben.number, text="before")
     async with running_client(sandbox, tmp_path, str(device)) as client:
-        started = time.monotonic()
         await client.call("connect")
         await client.event("connected")
-        assert time.monotonic() - started < 1
         assert not client.has("qr")
 
         await client.call("send", to=ben.number, text="after")

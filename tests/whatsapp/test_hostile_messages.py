@@ -10,6 +10,7 @@ from worker.sandbox import message_kinds
 from worker.sandbox.library import Message
 from worker.sandbox.message_kinds import Outgoing
 from worker.sandbox.phones import Phone
+from worker.whatsapp.incoming import fields
 
 
 def field(number: int, content: bytes) -> bytes:
@@ -157,3 +158,11 @@ async def test_no_text_and_no_number_stands_in_the_log(paired: Pair, ben: Phone)
     log = paired.engine.log.read_text()
     assert "a-text-nobody" not in log
     assert ben.number not in log
+
+
+@pytest.mark.parametrize("written", ["", "two words", "x" * 129, "ü", "a\0b", b"\xff"])
+def test_an_id_that_cannot_be_passed_on_becomes_one_that_can(written: str | bytes):
+    told = fields.id_of_told(written)
+    assert fields.message_id(told) == told != ""
+    assert told == fields.id_of_told(written) != fields.id_of_told("another")
+    assert fields.id_of_told("3EB0") == "3EB0"

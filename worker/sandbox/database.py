@@ -1,6 +1,8 @@
 """The one file in which the network survives its own restart."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,6 +56,18 @@ def open_database(path: Path) -> sqlite3.Connection:
 def count_start(database: sqlite3.Connection) -> int:
     """How many times the network has been started in this folder, with this one."""
     return int(database.execute("INSERT INTO starts DEFAULT VALUES").lastrowid or 0)
+
+
+@contextmanager
+def together(database: sqlite3.Connection) -> Iterator[None]:
+    """All statements or none of them."""
+    database.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
 
 
 def pack(record: msgspec.Struct) -> bytes:

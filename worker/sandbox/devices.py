@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from worker.sandbox.accounts import Account
-from worker.sandbox.database import pack, unpack
+from worker.sandbox.database import pack, together, unpack
 from worker.sandbox.signal.prekeys import Bundle, PreKey, SignedPreKey
 
 
@@ -68,7 +68,9 @@ class Devices:
 
     def add_prekeys(self, name: DeviceName, prekeys: Iterable[PreKey]) -> None:
         rows = [(name.number, name.device, prekey.key_id, prekey.public) for prekey in prekeys]
-        self._database.executemany("INSERT OR REPLACE INTO prekeys VALUES (?, ?, ?, ?)", rows)
+        # Hundreds at once: each in a transaction of its own would cost more than all the rest of a pairing.
+        with together(self._database):
+            self._database.executemany("INSERT OR REPLACE INTO prekeys VALUES (?, ?, ?, ?)", rows)
 
     def count_prekeys(self, name: DeviceName) -> int:
         query = "SELECT count(*) FROM prekeys WHERE number = ? AND device = ?"

@@ -71,8 +71,6 @@ class Phone:
     def sends_receipts(self, wanted: bool) -> None:
         self.habits = msgspec.structs.replace(self.habits, sends_receipts=wanted)
 
-    # Its companions
-
     async def scan(self, qr_text: str) -> Device:
         """Links the client that shows this code; returns it as the network knows it from now on."""
         return await phone_linking.scan(self._network, self.account, self.keys.identity, qr_text)
@@ -91,8 +89,6 @@ class Phone:
     def set_name(self, name: str) -> None:
         """The name that others see; companions hear of it too."""
         self._desk.settings.set_push_name(name)
-
-    # Messages
 
     async def send_text(self, to: "Phone | Account | Group | str", text: str) -> str:
         return await self.send(to, message_kinds.text(text))
@@ -147,8 +143,6 @@ class Phone:
         """As after a loss of data: what the peer sends next cannot be read and must be asked for again."""
         self._desk.mail.forget(peer)
 
-    # Receipts
-
     async def next_receipt(self) -> Receipt:
         return await self._desk.receipts.take()
 
@@ -162,8 +156,6 @@ class Phone:
     async def mark_played(self, *messages: Received) -> None:
         """Voice and video, as `mark_read` marks everything else."""
         self._desk.mark("played", self._chat(messages[0].chat), messages)
-
-    # Presence
 
     def set_presence(self, *, available: bool) -> None:
         self._network.presences.change(self._name, available=available)
@@ -183,8 +175,6 @@ class Phone:
     async def next_presence(self) -> SeenPresence:
         """What it saw of those it watches or has written to, and who typed something to it."""
         return await self._desk.presences.take()
-
-    # Calls and groups
 
     def call(self, to: "Phone | Account | str", *, video: bool = False) -> str:
         """Rings at all devices of a person until it is hung up; returns the id of the call."""

@@ -10,6 +10,7 @@ from worker.whatsapp.calls import LibraryCalls
 from worker.whatsapp.event_map import (
     CLIENT_CRASHES,
     DEAF,
+    LOGGED_OUT,
     STATE_EVENTS,
     meaning_of,
     meaning_of_lost_report,
@@ -104,8 +105,10 @@ class LibraryClient(LibraryCalls):
         # Held until the new client stands in the library's maps, which have no lock of their own.
         async with self._lock.alone():
             before, self._run = self._run, None
-            if before is not None:
-                await before.stop()
+            # Logged out while it was deaf: a device that is no longer in the store would end the process.
+            if before is not None and not await before.retire():
+                self._tell(StateSeen(meaning=LOGGED_OUT))
+                return
             if self._stopped.is_set():
                 raise NotConnected
             run = LibraryRun(self._address, self._device_name, jid, hooks)

@@ -17,17 +17,17 @@ _S, _R = SessionState, Reason
 _CONNECTED = Meaning(_S.CONNECTED, _R.LOGGED_IN, Then.GO_ON)
 _LOST = Meaning(_S.RECONNECTING, _R.CONNECTION_LOST, Then.GO_ON)
 _OUTDATED = Meaning(_S.AUTH_FAILED, _R.OUTDATED, Then.STOP)
-_BY_PHONE = Meaning(_S.LOGGED_OUT, _R.LOGGED_OUT_BY_PHONE, Then.FORGET)
+LOGGED_OUT = Meaning(_S.LOGGED_OUT, _R.LOGGED_OUT_BY_PHONE, Then.FORGET)
 _REFUSED = Meaning(_S.AUTH_FAILED, _R.REFUSED, Then.STOP)
 _UNAVAILABLE = Meaning(_S.RECONNECTING, _R.NETWORK_UNAVAILABLE, Then.GO_ON)
 
 # The code is the same in a refused connect and in a log-out.
 _REFUSALS: Mapping[str, Meaning] = {
     "GENERIC": _UNAVAILABLE,
-    "LOGGED_OUT": _BY_PHONE,
+    "LOGGED_OUT": LOGGED_OUT,
     "TEMP_BANNED": Meaning(_S.AUTH_FAILED, _R.BANNED, Then.STOP),
-    "MAIN_DEVICE_GONE": _BY_PHONE,
-    "UNKNOWN_LOGOUT": _BY_PHONE,
+    "MAIN_DEVICE_GONE": LOGGED_OUT,
+    "UNKNOWN_LOGOUT": LOGGED_OUT,
     "CLIENT_OUTDATED": _OUTDATED,
     "BAD_USER_AGENT": _OUTDATED,
     "INTERNAL_SERVER_ERROR": _UNAVAILABLE,
@@ -62,7 +62,7 @@ _MEANINGS: Mapping[type, Callable[[Any], Meaning]] = {
     ),
     # Three missed answers: it says that it is connected, and hears nothing.
     events.KeepAliveTimeoutEv: lambda _: Meaning(_S.RECONNECTING, _R.DEAF, Then.GO_ON),
-    events.LoggedOutEv: lambda _: _BY_PHONE,
+    events.LoggedOutEv: lambda _: LOGGED_OUT,
     events.StreamReplacedEv: lambda _: Meaning(_S.DISCONNECTED, _R.REPLACED, Then.STOP),
     events.TemporaryBanEv: _ban,
     events.ClientOutdatedEv: lambda _: _OUTDATED,
@@ -97,7 +97,7 @@ _UNPACKED = re.compile(r"required field neonize\.(\w+)\.")
 _UNPACKED_ENDS: Mapping[str, Meaning] = {
     "TemporaryBan": Meaning(_S.AUTH_FAILED, _R.BANNED, Then.STOP, "for a reason that is not known here"),
     "ConnectFailure": replace(_REFUSED, detail="for a reason that is not known here"),
-    "LoggedOut": _BY_PHONE,
+    "LoggedOut": LOGGED_OUT,
 }
 DEAF = Meaning(_S.RECONNECTING, _R.DEAF, Then.GO_ON, "its report of events ended; it is started again")
 CLIENT_CRASHES = Meaning(_S.DISCONNECTED, _R.CLIENT_CRASHES, Then.STOP)

@@ -91,6 +91,13 @@ class LibraryRun:
         if self._task is not None and self._paired:
             await asyncio.wait({self._task}, timeout=_STOP_PATIENCE)
 
+    async def retire(self) -> bool:
+        """Stops it for a successor, and tells whether its device is still in the store."""
+        await self.client.disconnect()
+        linked = bool(Account.of(await self.client.get_me()).device_jid)
+        await self.stop()
+        return linked
+
     def _listen(self) -> None:
         """Before the connect, because the library copies the list of handlers then."""
         self._hooks.attach(self.client)

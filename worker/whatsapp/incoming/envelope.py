@@ -59,7 +59,7 @@ def envelope_of(event: Any, account: Account) -> Envelope:
     names += [account.number, account.lid] if from_me else []
     return Envelope(
         account=account,
-        whatsapp_id=fields.message_id(info.ID),
+        whatsapp_id=fields.id_of_told(info.ID),
         chat=chat,
         sender=format_jid(source.Sender),
         timestamp=int(info.Timestamp) // 1000,

@@ -35,7 +35,7 @@ def receipt(event: Any) -> ReceiptSeen:
 def undecryptable(event: Any) -> Undecryptable:
     source = event.Info.MessageSource
     return Undecryptable(
-        whatsapp_id=fields.message_id(event.Info.ID),
+        whatsapp_id=fields.id_of_told(event.Info.ID),
         chat=format_jid(source.Chat),
         sender=format_jid(source.Sender),
         timestamp=int(event.Info.Timestamp) // 1000,
