@@ -150,7 +150,7 @@ async def test_clients_that_are_stopped_in_the_middle_of_things_leave_the_engine
     engine: Engine, sandbox: Sandbox, ben: Phone, tmp_path: Path
 ):
     """The library goes on to log after a stop, by means that must still be there."""
-    for number in range(6):
+    for number in range(3):
         phone = await sandbox.network.new_phone(new_number(), "Anna")
         pair = await Pair(engine, phone, str(tmp_path / f"{number}.db")).scan()
         await ben.send_text(phone, "on its way")
