@@ -60,9 +60,8 @@ async def test_the_kernel_ends_what_writes_without_end(tray: Tray, tmp_path: Pat
 
 async def test_the_kernel_ends_what_wants_too_much_memory(tray: Tray, tmp_path: Path):
     impostor = make_impostor(tmp_path, "exec tail /dev/zero")
-    assert (
-        await refusal(Ffmpeg(impostor), make_job(tray, put(tray, b"x"), "mov")) is MediaCode.CONVERSION_FAILED
-    )
+    job = make_job(tray, put(tray, b"x"), "mov")
+    assert await refusal(Ffmpeg(impostor), job) is MediaCode.CONVERSION_FAILED
 
 
 async def test_files_that_it_makes_are_for_the_worker_alone(tray: Tray, program: Path, samples: Samples):
@@ -160,10 +159,8 @@ async def test_a_cancelled_conversion_leaves_no_process_and_gives_its_turn_back(
 
 async def test_what_cannot_be_started_is_told_as_unavailable(tray: Tray, tmp_path: Path):
     for program in (tmp_path / "nothing", put(tray, b"no program")):
-        assert (
-            await refusal(Ffmpeg(program), make_job(tray, put(tray, b"x"), "mov"))
-            is MediaCode.CONVERSION_UNAVAILABLE
-        )
+        job = make_job(tray, put(tray, b"x"), "mov")
+        assert await refusal(Ffmpeg(program), job) is MediaCode.CONVERSION_UNAVAILABLE
 
 
 async def test_it_sees_no_settings_of_ours(tray: Tray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

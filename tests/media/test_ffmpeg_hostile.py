@@ -67,9 +67,8 @@ async def test_a_movie_cannot_take_its_pictures_from_another_file(
     tray: Tray, program: Path, samples: Samples, desk: Desk
 ):
     lying = _movie_that_lies_elsewhere(samples, str(samples.path("silent.mp4")).encode())
-    assert (
-        await refusal(Ffmpeg(program), make_job(tray, put(tray, lying), "mov")) is MediaCode.CONVERSION_FAILED
-    )
+    job = make_job(tray, put(tray, lying), "mov")
+    assert await refusal(Ffmpeg(program), job) is MediaCode.CONVERSION_FAILED
     assert await desk.code(FileKind.VIDEO, lying) is MediaCode.FILE_BROKEN
 
 
@@ -88,9 +87,8 @@ async def test_it_has_no_way_to_the_network(tray: Tray, program: Path):
         source = put(tray, playlist.encode())
         # Even if the demuxer were the one that the file wants.
         for demuxer in ("hls", "mov"):
-            assert (
-                await refusal(Ffmpeg(program), make_job(tray, source, demuxer)) is MediaCode.CONVERSION_FAILED
-            )
+            job = make_job(tray, source, demuxer)
+            assert await refusal(Ffmpeg(program), job) is MediaCode.CONVERSION_FAILED
     assert not called.is_set()
 
 
