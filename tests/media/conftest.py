@@ -1,5 +1,6 @@
 """A shelf and a preparer for each test, with ffmpeg and without."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,10 @@ from typing import Any
 import pytest
 
 from shared.contracts.messages import FileKind, OutgoingFile
+from tests import run_folder
+from tests.media.s3_server import S3Server
 from tests.media.samples import Samples
+from tests.media.stores import ACCESS, SECRET
 from worker.media.errors import MediaCode, MediaError
 from worker.media.ffmpeg import Ffmpeg, find_ffmpeg
 from worker.media.limits import Limits
@@ -92,3 +96,17 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
 def bare_desk(make_desk: Callable[..., Desk]) -> Desk:
     """On a machine without ffmpeg."""
     return make_desk(ffmpeg=False)
+
+
+@pytest.fixture
+async def s3() -> AsyncIterator[S3Server]:
+    run_folder.note_secret(SECRET)
+    async with S3Server("media", ACCESS) as server:
+        yield server
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(700_000))
+    return path

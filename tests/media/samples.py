@@ -13,6 +13,7 @@ TONE = ("-f", "lavfi", "-i", "sine=440:d=2")
 H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "ultrafast")
 RECIPES: dict[str, tuple[str, ...]] = {
     "plain.mp4": (*TEST_PICTURE, *TONE, *H264, "-c:a", "aac"),
+    "index-first.mp4": (*TEST_PICTURE, *TONE, *H264, "-c:a", "aac", "-movflags", "+faststart"),
     "silent.mp4": (*TEST_PICTURE, *H264),
     "fragmented.mp4": (*TEST_PICTURE, *TONE, *H264, "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"),
     "turned.mp4": ("-display_rotation", "90", "-i", "plain.mp4", "-c", "copy"),

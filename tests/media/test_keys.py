@@ -39,6 +39,13 @@ def test_two_messages_never_share_a_key(first: str, second: str):
     assert len(keys) == (1 if first == second else 2)
 
 
+def test_nobody_can_choose_the_id_that_a_strange_one_is_turned_into():
+    strange = media_key(SESSION, "a/b", HASH, "bin")
+    turned_into = strange.rpartition("/")[2].partition("-" + HASH.hex())[0]
+    for chosen in (turned_into, turned_into.removeprefix("h-")):
+        assert media_key(SESSION, chosen, HASH, "bin") != strange
+
+
 @pytest.mark.parametrize("session", ["", "..", "a/b", "a b", "x" * 65, "a\0", "_"])
 def test_what_is_no_session_has_no_folder(session: str):
     with pytest.raises(ValueError, match="no id of a session"):

@@ -1,5 +1,6 @@
 """Documents, and what holds for every kind."""
 
+import asyncio
 import io
 import stat
 import zipfile
@@ -11,8 +12,10 @@ from shared.contracts.messages import FileKind, OutgoingFile
 from tests.media import samples as made
 from tests.media.conftest import Desk
 from tests.media.samples import Samples
+from worker.media import prepare
 from worker.media.errors import MediaCode
 from worker.media.limits import OUR_LIMITS, WHATSAPP_LIMITS, Limits
+from worker.media.order import Made, Order
 from worker.media.prepare import Preparer
 from worker.media.shelf import Shelf
 
@@ -89,6 +92,24 @@ async def test_whatever_is_made_stands_in_the_same_tray_for_nobody_else_to_read(
         assert path.parent == folder
     modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert modes == {0o600}
+
+
+async def test_at_most_so_many_pictures_are_open_at_once(make_desk, monkeypatch: pytest.MonkeyPatch):
+    open_now = most = 0
+    make = prepare._PICTURE_MAKERS[FileKind.STICKER]
+
+    async def counted(order: Order) -> Made:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        made_of_it = await make(order)
+        open_now -= 1
+        return made_of_it
+
+    monkeypatch.setitem(prepare._PICTURE_MAKERS, FileKind.STICKER, counted)
+    desk = make_desk(pictures_at_once=2)
+    await asyncio.gather(*(desk.prepare(FileKind.STICKER, made.picture("PNG")) for _ in range(8)))
+    assert most == 2
 
 
 def test_no_limit_of_ours_is_above_the_networks():

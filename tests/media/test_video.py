@@ -159,8 +159,11 @@ async def test_sound_alone_is_no_video(desk: Desk, samples: Samples):
 
 @pytest.mark.parametrize("ffmpeg", [True, False])
 @pytest.mark.parametrize("kept", [0.02, 0.5, 0.99])
-async def test_a_video_that_was_cut_off_is_found_out(make_desk, samples: Samples, kept: float, ffmpeg: bool):
-    data = samples.data("plain.mp4")
+@pytest.mark.parametrize("name", ["plain.mp4", "index-first.mp4"])
+async def test_a_video_that_was_cut_off_is_found_out(
+    make_desk, samples: Samples, name: str, kept: float, ffmpeg: bool
+):
+    data = samples.data(name)
     assert await make_desk(ffmpeg=ffmpeg).code(VIDEO, data[: int(len(data) * kept)]) is MediaCode.FILE_BROKEN
 
 
