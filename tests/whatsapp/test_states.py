@@ -106,13 +106,13 @@ async def test_a_log_out_in_that_very_moment_is_told_and_ends_no_engine(paired: 
 
 async def test_a_client_that_such_events_hit_again_and_again_is_given_up(paired: Pair, ben: Phone):
     attrs = {"id": "3A00", "from": ben.account.lid_jid, "t": int(time.time()), "type": "server-error"}
-    reasons: list[Reason] = []
-    while R.CLIENT_CRASHES not in reasons:
+    reasons = [R.LOGGED_IN]
+    while reasons[-1] is not R.CLIENT_CRASHES:
         assert len(reasons) < 20
-        paired.network.deliver(paired.device.name, node("receipt", attrs))
+        # A receipt that was not acknowledged comes again by itself: an event more than we cause is no fault.
+        if reasons[-1] is R.LOGGED_IN:
+            paired.network.deliver(paired.device.name, node("receipt", attrs))
         reasons.append((await meaning(paired)).reason)
-        if reasons[-1] is R.DEAF:
-            await paired.state(S.CONNECTED)
     assert reasons.count(R.DEAF) == 5
     await paired.ended()
 

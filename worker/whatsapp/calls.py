@@ -1,6 +1,7 @@
 """What we ask of a client that runs: each call of the library, and what its errors mean."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -36,16 +37,16 @@ _TYPING = {
 }
 
 
-class LibraryCalls:
+class LibraryCalls(ABC):
     """The half of a client that does what it is asked; the other half is its life."""
 
     def __init__(self, lock: CallLock) -> None:
         self._lock = lock
         self._account = Account()
 
+    @abstractmethod
     def _running(self) -> Any:
         """The library's client, or NotConnected."""
-        raise NotImplementedError
 
     async def pairing_code(self, phone: str) -> str:
         digits = parse_phone(phone)

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 _STARTED = 0  # the library's internal event that says that a client stands in its maps
 _STOP_PATIENCE = 10.0
+# What the network said in the connection's last moment may still be at work on the store.
+_LAST_WORDS = 1.0
 # What Go calls here. It goes on to log after a stop: were this collected, that would end the process.
 _called_by_go: list[Any] = []
 
@@ -94,6 +96,7 @@ class LibraryRun:
     async def retire(self) -> bool:
         """Stops it for a successor, and tells whether its device is still in the store."""
         await self.client.disconnect()
+        await asyncio.sleep(_LAST_WORDS)
         linked = bool(Account.of(await self.client.get_me()).device_jid)
         await self.stop()
         return linked
