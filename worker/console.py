@@ -14,6 +14,7 @@ from uuid import UUID
 import segno
 
 from shared.contracts.messages import FileKind, OutgoingMessage, Text
+from shared.contracts.told import Paired, QrShown, StateSeen, Told
 from shared.environment import EnvironmentReader, SettingsError
 from shared.ids import Epoch, SessionId, new_uuid
 from shared.log_lines import LogFormat, configure_log_lines
@@ -25,7 +26,7 @@ from worker.engines.words import AskPairingCode, Send
 from worker.media.errors import MediaError
 from worker.node import Node
 from worker.settings import NodeSettings
-from worker.whatsapp.port import NotConnected, Paired, QrShown, Refused, StateSeen, Told, Uncertain
+from worker.whatsapp.port import NotConnected, Refused, Uncertain
 from worker.whatsapp.stores import SqliteStore
 
 _SANDBOX = {

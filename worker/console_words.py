@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.contracts.messages import ReceivedMessage, Text
-from worker.whatsapp.port import (
+from shared.contracts.told import (
     CallSeen,
     FileKept,
     FileNotKept,

@@ -9,6 +9,7 @@ from typing import Any
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from shared.contracts.messages import FileKind, MessageKey, OutgoingMessage, ReceivedFile, Sent
+from shared.contracts.told import FileKept, FileNotKept, MessageReceived, StateSeen, Told
 from shared.session_state import SessionState
 from worker.engines.fleet import FleetOfEngines
 from worker.engines.session_spec import SessionSpec
@@ -22,17 +23,7 @@ from worker.media.prepare import Preparer
 from worker.media.shelf import Shelf
 from worker.media.storage import ObjectStorage
 from worker.spool import Spool
-from worker.whatsapp.port import (
-    Fetched,
-    FileKept,
-    FileNotKept,
-    Gone,
-    MessageReceived,
-    NotConnected,
-    Refused,
-    StateSeen,
-    Told,
-)
+from worker.whatsapp.port import Fetched, Gone, NotConnected, Refused
 
 log = logging.getLogger(__name__)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
+from shared.contracts.told import QrShown, Told
 from worker.engines.credentials import StoredCredentials
 from worker.engines.fleet import FleetOfEngines
 from worker.engines.folder_lock import lock_engines
@@ -16,7 +17,6 @@ from worker.files import Files
 from worker.media.shelf import Shelf
 from worker.settings import NodeSettings
 from worker.spool import Spool
-from worker.whatsapp.port import QrShown, Told
 from worker.whatsapp.stores import PostgresStore, SqliteStore, Store
 
 Subscriber = Callable[[SessionSpec, Told], None]

@@ -16,8 +16,8 @@ from typing import Any, Self
 import msgspec
 
 from shared.contracts.messages import ReceivedFile
+from shared.contracts.told import MessageReceived, Told
 from shared.ids import Epoch
-from worker.whatsapp.port import MessageReceived, Told
 
 log = logging.getLogger(__name__)
 

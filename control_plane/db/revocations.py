@@ -17,30 +17,18 @@ from typing import Any
 import asyncpg
 import structlog
 from sqlalchemy import BigInteger, Identity, delete, func, text
-from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import UserDefinedType
 
 from control_plane.db.base import Base
 from control_plane.db.engine import SYSTEM_ROLE
 from control_plane.db.tenancy import SystemRepository
+from control_plane.db.transaction_id import TransactionId
 
 log = structlog.get_logger(__name__)
 
 CHANNEL = "waypost_revocations"
 _SINCE = "SELECT DISTINCT user_id FROM revocations WHERE xid >= $1::text::xid8"
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
-
-
-class TransactionId(UserDefinedType[str]):
-    cache_ok = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        return "xid8"
-
-
-# So that a comparison of models and schema knows the type.
-ischema_names["xid8"] = TransactionId
 
 
 class Revocation(Base):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from shared.contracts.messages import OutgoingMessage, Text
+from shared.contracts.told import MessageReceived, QrShown, StateSeen, Told
 from shared.session_state import SessionState
 from tests.bench.emulator import Emulator
 from tests.waiting import until
@@ -17,7 +18,6 @@ from worker.engines.networks import SANDBOX, sandbox_engines
 from worker.engines.pool import PoolOptions
 from worker.engines.session_spec import SessionSpec
 from worker.engines.words import Send
-from worker.whatsapp.port import MessageReceived, QrShown, StateSeen, Told
 
 PATIENCE = 90.0
 

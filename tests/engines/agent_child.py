@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from shared.contracts.told import QrShown, StateSeen, Told
 from shared.ids import Epoch, SessionId, new_uuid
 from shared.redaction import Secret
 from shared.session_state import SessionState
@@ -13,7 +14,6 @@ from worker.engines.networks import SANDBOX, SandboxSettings
 from worker.engines.session_spec import SessionSpec
 from worker.node import Node
 from worker.settings import NodeSettings
-from worker.whatsapp.port import QrShown, StateSeen, Told
 
 
 async def run(given: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from shared.contracts.messages import OutgoingMessage, Sent, Text
+from shared.contracts.told import Meaning, MessageReceived, Paired, QrShown, StateSeen, Told
 from shared.ids import Epoch, SessionId, new_uuid
 from shared.session_state import Reason, SessionState
 from tests.waiting import until
@@ -20,8 +21,6 @@ from worker.engines.session_spec import SessionSpec
 from worker.engines.words import Send
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
-from worker.whatsapp.meaning import Meaning
-from worker.whatsapp.port import MessageReceived, Paired, QrShown, StateSeen, Told
 from worker.whatsapp.stores import SqliteStore, Store
 
 Kind = TypeVar("Kind", bound=Told)

@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from shared.contracts.told import Paired, QrShown, StateSeen, Told
 from shared.session_state import SessionState
 from worker.engines.process import EngineKind, EngineProcess
 from worker.engines.session_spec import SessionSpec
 from worker.engines.words import Event, Start, Stop
-from worker.whatsapp.port import Paired, QrShown, StateSeen, Told
 
 _AT_ONCE = 4
 _PATIENCE = 60.0

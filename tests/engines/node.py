@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from shared.contracts.told import QrShown, StateSeen, Told
 from shared.ids import Epoch, SessionId, new_uuid
 from shared.redaction import Secret
 from shared.session_state import SessionState
@@ -15,7 +16,6 @@ from worker.node import Node
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
 from worker.settings import NodeSettings
-from worker.whatsapp.port import QrShown, StateSeen, Told
 
 Kind = TypeVar("Kind", bound=Told)
 PATIENCE = 40

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.contracts.told import StateSeen
 from shared.session_state import Reason, SessionState
 from tests.engines.fleet import BlindCredentials, Fleet, running_fleet
 from tests.sandbox.conftest import anna, ben, new_number, sandbox
 from worker.engines.session_spec import SessionSpec
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
-from worker.whatsapp.port import StateSeen
 
 __all__ = ["anna", "ben", "sandbox"]
 

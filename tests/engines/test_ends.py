@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.told import QrShown, StateSeen
 from shared.session_state import Reason, SessionState
 from tests.engines.fleet import Fleet, running_fleet
 from tests.sandbox.conftest import anna, ben, new_number, sandbox
@@ -19,7 +20,7 @@ from worker.engines.folder_lock import lock_engines
 from worker.engines.lease_watch import now as lease_clock
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
-from worker.whatsapp.port import NotConnected, QrShown, Refused, StateSeen
+from worker.whatsapp.port import NotConnected, Refused
 
 __all__ = ["anna", "ben", "sandbox"]
 

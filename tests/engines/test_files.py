@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from shared.contracts.messages import FileKind, ReceivedFile
+from shared.contracts.told import FileKept, FileNotKept, MessageReceived
 from shared.ids import Epoch
 from tests.engines.node import WatchedNode, running_node
 from tests.sandbox.conftest import anna, ben, sandbox
@@ -19,7 +20,6 @@ from worker.sandbox.message_kinds import Outgoing
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
 from worker.spool import Spool
-from worker.whatsapp.port import FileKept, FileNotKept, MessageReceived
 
 __all__ = ["anna", "ben", "sandbox"]
 

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from shared.contracts.told import PresenceSeen
 from shared.ids import Epoch, new_uuid
 from tests.waiting import until
 from worker.spool import Spool
-from worker.whatsapp.port import PresenceSeen
 
 SESSION = str(new_uuid())
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from shared.contracts.messages import OutgoingContent, OutgoingMessage, Text
+from shared.contracts.told import Told
 from shared.ids import new_uuid
 from worker.engines.link import ROOT_KEY_VARIABLE, Link
 from worker.engines.words import (
@@ -25,7 +26,7 @@ from worker.engines.words import (
     Stop,
 )
 from worker.sandbox.sandbox import Sandbox
-from worker.whatsapp.port import Proxy, Told
+from worker.whatsapp.port import Proxy
 
 Kind = TypeVar("Kind", bound=Told)
 PATIENCE = 30

@@ -3,6 +3,7 @@
 from typing import Any
 
 from shared.contracts.messages import OutgoingContent, ReceivedMessage, Sent, Text
+from shared.contracts.told import LoggedInAs, MessageReceived, Paired, QrShown, StateSeen
 from shared.session_state import SessionState
 from tests.waiting import until
 from tests.whatsapp.engine import Engine, new_session
@@ -10,7 +11,7 @@ from worker.engines.words import AskConnected, Problem
 from worker.sandbox.devices import Device
 from worker.sandbox.network import Network
 from worker.sandbox.phones import Phone
-from worker.whatsapp.port import LoggedInAs, MessageReceived, Paired, Proxy, QrShown, StateSeen
+from worker.whatsapp.port import Proxy
 
 
 class Pair:

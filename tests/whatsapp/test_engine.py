@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.messages import Text
+from shared.contracts.told import MessageReceived, Paired, QrShown, ReceiptSeen, Then
 from shared.session_state import Reason, SessionState
 from tests.sandbox.conftest import new_number
 from tests.whatsapp.engine import Engine, new_session
 from tests.whatsapp.pair import Pair
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
-from worker.whatsapp.meaning import Then
-from worker.whatsapp.port import MessageReceived, Paired, QrShown, ReceiptSeen
 
 
 async def test_a_scan_connects_and_texts_go_both_ways(paired: Pair, ben: Phone):

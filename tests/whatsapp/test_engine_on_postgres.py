@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.contracts.told import Fenced
 from shared.ids import Epoch
 from shared.redaction import Secret
 from shared.session_state import SessionState
@@ -13,7 +14,6 @@ from tests.whatsapp.pair import Pair
 from tests.whatsapp.test_store import Fence, fence, store_url
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
-from worker.whatsapp.port import Fenced
 from worker.whatsapp.stores import PostgresStore
 
 __all__ = ["fence", "store_url"]

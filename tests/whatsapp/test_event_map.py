@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.contracts.told import Then
 from shared.session_state import REASONS, TRANSITIONS, Reason, SessionState
 from worker.whatsapp.event_map import (
     CLIENT_CRASHES,
@@ -13,7 +14,6 @@ from worker.whatsapp.event_map import (
     meaning_of_qr_end,
 )
 from worker.whatsapp.library import events
-from worker.whatsapp.meaning import Then
 
 S, R = SessionState, Reason
 ROWS = [

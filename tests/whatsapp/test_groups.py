@@ -3,6 +3,7 @@
 import asyncio
 
 from shared.contracts.messages import Edit, MessageKey, Quoted, Reaction, Revoke, Text, Unknown
+from shared.contracts.told import GroupChanged
 from tests.sandbox.conftest import new_number
 from tests.whatsapp.pair import Pair
 from tests.whatsapp.test_sending import read
@@ -10,7 +11,6 @@ from worker.sandbox import message_forms, message_kinds
 from worker.sandbox.groups import Group
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
-from worker.whatsapp.port import GroupChanged
 
 
 async def group_of(paired: Pair, *others: Phone) -> Group:

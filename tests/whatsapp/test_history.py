@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.messages import ReceivedMessage, Text
+from shared.contracts.told import HistoryReceived
 from tests.whatsapp.engine import Engine
 from tests.whatsapp.pair import Pair
 from worker.sandbox import message_kinds
@@ -13,7 +14,6 @@ from worker.sandbox.phones import Phone
 from worker.whatsapp.account import Account
 from worker.whatsapp.incoming.history import parts_of
 from worker.whatsapp.library import HistorySync
-from worker.whatsapp.port import HistoryReceived
 
 ANNA = Account(device_jid="1:1@s.whatsapp.net", number="49151@s.whatsapp.net", lid="777@lid", name="Anna")
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from shared.contracts.told import CallSeen, LoggedInAs, PresenceSeen, ReceiptSeen, TypingSeen
 from tests.sandbox.conftest import new_number
 from tests.whatsapp.pair import Pair
 from tests.whatsapp.test_groups import group_of
@@ -22,15 +23,7 @@ from worker.engines.words import (
 from worker.sandbox.phones import Phone
 from worker.sandbox.phones import Typing as PhoneTyping
 from worker.sandbox.wire.nodes import node
-from worker.whatsapp.port import (
-    CallSeen,
-    LoggedInAs,
-    NumberFound,
-    PresenceSeen,
-    ReceiptSeen,
-    Typing,
-    TypingSeen,
-)
+from worker.whatsapp.port import NumberFound, Typing
 
 
 async def mark(paired: Pair, chat: str, sender: str, *ids: str, played: bool = False) -> Answer:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.contracts.told import QrShown, StateSeen, Then
 from shared.session_state import Reason, SessionState
 from tests.sandbox.conftest import new_number
 from tests.whatsapp.engine import Engine, new_session
@@ -13,8 +14,6 @@ from worker.sandbox.pairings import PairingError
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
 from worker.sandbox.wire.nodes import node
-from worker.whatsapp.meaning import Then
-from worker.whatsapp.port import QrShown, StateSeen
 
 S, R = SessionState, Reason
 

@@ -3,10 +3,10 @@
 import asyncio
 
 from shared.contracts.messages import Text
+from shared.contracts.told import Undecryptable
 from tests.whatsapp.pair import Pair
 from tests.whatsapp.test_sending import read
 from worker.sandbox.phones import Phone
-from worker.whatsapp.port import Undecryptable
 
 
 async def test_a_message_that_cannot_be_read_is_told_and_then_sent_again(paired: Pair, ben: Phone):

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import Self
 
 from shared.contracts.messages import Sent
+from shared.contracts.told import Told
 from worker.engines.credentials import Credentials
 from worker.engines.kept_session import KeptSession, SessionTiming
 from worker.engines.pool import Engine, EnginePool, PoolOptions
 from worker.engines.process import EngineDied, EngineKind, EngineProcess
 from worker.engines.session_spec import SessionSpec
 from worker.engines.words import Answer, Event, LogOut, Problem, Send, SessionCommand
-from worker.whatsapp.port import Gone, NotConnected, Refused, Told, Uncertain
+from worker.whatsapp.port import Gone, NotConnected, Refused, Uncertain
 
 _COMMAND_PATIENCE = 90.0
 _PROBLEMS: Mapping[Problem, type[Exception]] = {

@@ -16,6 +16,7 @@ from contextlib import suppress
 
 import uvloop
 
+from shared.contracts.told import Told
 from shared.log_lines import LogFormat, configure_log_lines
 from worker.engines.lease_watch import LeaseWatch
 from worker.engines.link import ROOT_KEY_VARIABLE, Link
@@ -35,7 +36,7 @@ from worker.engines.words import (
 from worker.whatsapp import redirect
 from worker.whatsapp.fence_watch import FenceWatch
 from worker.whatsapp.lock import CallLock
-from worker.whatsapp.port import Gone, NotConnected, Refused, Told, Uncertain
+from worker.whatsapp.port import Gone, NotConnected, Refused, Uncertain
 
 _PR_SET_PDEATHSIG = 1
 _PROBLEMS: dict[type[Exception], Problem] = {

@@ -10,21 +10,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from shared.contracts.told import Fenced, HistoryReceived, Meaning, Paired, StateSeen, Then, Told
 from shared.session_state import Reason, SessionState
 from worker.engines.credentials import Credentials
 from worker.engines.history_wait import HistoryWait
 from worker.engines.process import EngineDied
 from worker.engines.session_spec import SessionSpec
 from worker.engines.words import Answer, Problem, SessionCommand, Start, Stop
-from worker.whatsapp.meaning import Meaning, Then
-from worker.whatsapp.port import (
-    Fenced,
-    HistoryReceived,
-    NotConnected,
-    Paired,
-    StateSeen,
-    Told,
-)
+from worker.whatsapp.port import NotConnected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

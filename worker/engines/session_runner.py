@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from shared.contracts.told import Fenced, Meaning, StateSeen, Then, Told
 from shared.session_state import Reason, SessionState
 from worker.engines.words import (
     AskConnected,
@@ -23,8 +24,7 @@ from worker.engines.words import (
 )
 from worker.whatsapp.client import LibraryClient
 from worker.whatsapp.lock import CallLock
-from worker.whatsapp.meaning import Meaning, Then
-from worker.whatsapp.port import Fenced, StateSeen, Told, WhatsAppClient
+from worker.whatsapp.port import WhatsAppClient
 
 # What each command asks of the client, and the field of the answer for what it says.
 _CALLS: Mapping[type[Command], tuple[str, Callable[[WhatsAppClient, Any], Awaitable[Any]]]] = {

@@ -5,7 +5,8 @@ from enum import StrEnum
 import msgspec
 
 from shared.contracts.messages import FileTicket, OutgoingMessage, Sent
-from worker.whatsapp.port import Fetched, NumberFound, Proxy, Told, Typing
+from shared.contracts.told import Told
+from worker.whatsapp.port import Fetched, NumberFound, Proxy, Typing
 
 
 class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True):

@@ -5,6 +5,7 @@ import logging
 import time
 from typing import Any
 
+from shared.contracts.told import LoggedInAs, Paired, QrShown, StateSeen
 from worker.whatsapp.account import Account
 from worker.whatsapp.calls import LibraryCalls
 from worker.whatsapp.event_map import (
@@ -21,16 +22,7 @@ from worker.whatsapp.library import events
 from worker.whatsapp.library_run import Hooks, LibraryRun
 from worker.whatsapp.listening import Listening, guarded
 from worker.whatsapp.lock import CallLock
-from worker.whatsapp.port import (
-    Listener,
-    LoggedInAs,
-    NotConnected,
-    Paired,
-    Proxy,
-    QrShown,
-    Refused,
-    StateSeen,
-)
+from worker.whatsapp.port import Listener, NotConnected, Proxy, Refused
 from worker.whatsapp.proxies import Way
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from shared.contracts.told import Meaning, Then
 from shared.session_state import Reason, SessionState
 from worker.whatsapp.library import events
-from worker.whatsapp.meaning import Meaning, Then
 
 _S, _R = SessionState, Reason
 _CONNECTED = Meaning(_S.CONNECTED, _R.LOGGED_IN, Then.GO_ON)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from shared.contracts.told import MessageReceived, Told
 from worker.whatsapp import library
 from worker.whatsapp.account import Account
 from worker.whatsapp.incoming import notices
@@ -12,7 +13,7 @@ from worker.whatsapp.incoming.contents import Chosen
 from worker.whatsapp.incoming.envelope import envelope_of
 from worker.whatsapp.incoming.history import parts_of
 from worker.whatsapp.incoming.messages import read_message, unreadable
-from worker.whatsapp.port import Listener, MessageReceived, Told
+from worker.whatsapp.port import Listener
 
 log = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared.contracts.messages import ReceivedMessage
+from shared.contracts.told import HistoryReceived
 from worker.whatsapp.account import Account
 from worker.whatsapp.incoming import fields
 from worker.whatsapp.incoming.envelope import Envelope
 from worker.whatsapp.incoming.messages import read_message, unreadable
 from worker.whatsapp.jids import is_group, lid_of, phone_of
-from worker.whatsapp.port import HistoryReceived
 
 _MOST_MESSAGES = 200
 _MOST_BYTES = 4 * 1024 * 1024

@@ -4,17 +4,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from shared.contracts.told import CallSeen, GroupChanged, PresenceSeen, ReceiptSeen, TypingSeen, Undecryptable
 from worker.whatsapp.account import Account
 from worker.whatsapp.incoming import fields
 from worker.whatsapp.jids import format_jid
-from worker.whatsapp.port import (
-    CallSeen,
-    GroupChanged,
-    PresenceSeen,
-    ReceiptSeen,
-    TypingSeen,
-    Undecryptable,
-)
 
 # The library has no name for a voice note that was played on another device of ours, and takes this one.
 _RECEIPTS: Mapping[str, str] = {"SERVER_ERROR": "played_self"}

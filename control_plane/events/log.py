@@ -1,0 +1,39 @@
+"""Writing to the event log, always in the transaction that caused the event."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control_plane.events.models import LoggedEvent
+from shared.ids import new_uuid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """`sequence` counts within the session; 0 for what belongs to the account alone."""
+
+    user_id: uuid.UUID
+    session_id: uuid.UUID | None
+    sequence: int
+    type: str
+    data: dict[str, Any]
+
+
+async def append(db: AsyncSession, events: Sequence[NewEvent]) -> None:
+    rows = [
+        {
+            "id": new_uuid(),
+            "user_id": event.user_id,
+            "session_id": event.session_id,
+            "sequence": event.sequence,
+            "type": event.type,
+            "data": event.data,
+        }
+        for event in events
+    ]
+    if rows:
+        await db.execute(insert(LoggedEvent), rows)

@@ -1,0 +1,53 @@
+"""Messages, and the narrow table that keeps any of them from being stored twice."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from control_plane.db.base import Base, BelongsToUser, HasCreationTime, HasId
+
+
+class Message(HasId, BelongsToUser, HasCreationTime, Base):
+    __tablename__ = "messages"
+    __table_args__ = (Index(None, "session_id", "created_at", "id"),)
+
+    session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    # inbound or outbound; what the owner wrote on the phone is outbound as well.
+    direction: Mapped[str] = mapped_column(server_default="")
+    type: Mapped[str] = mapped_column(server_default="")
+    chat_id: Mapped[str] = mapped_column(server_default="")
+    sender: Mapped[str] = mapped_column(server_default="")
+    recipient: Mapped[str] = mapped_column(server_default="")
+    phone: Mapped[str | None]
+    lid: Mapped[str | None]
+    text: Mapped[str | None]
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    whatsapp_message_id: Mapped[str | None]
+    status: Mapped[str] = mapped_column(server_default="")
+    ack: Mapped[int] = mapped_column(server_default="0")
+    error: Mapped[str | None]
+    # The owner's at the time of the attempt.
+    epoch: Mapped[int | None] = mapped_column(BigInteger)
+    history: Mapped[bool] = mapped_column(server_default="false")
+    sent_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+
+
+class MessageKey(BelongsToUser, Base):
+    """Senders choose the ids, so the sender belongs to the key."""
+
+    __tablename__ = "message_keys"
+
+    session_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True
+    )
+    chat_id: Mapped[str] = mapped_column(primary_key=True, server_default="")
+    sender: Mapped[str] = mapped_column(primary_key=True, server_default="")
+    direction: Mapped[str] = mapped_column(primary_key=True, server_default="")
+    whatsapp_message_id: Mapped[str] = mapped_column(primary_key=True, server_default="")
+    message_id: Mapped[uuid.UUID]
