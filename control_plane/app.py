@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
@@ -30,6 +31,12 @@ from control_plane.dashboard.pages import style
 from control_plane.dashboard.password_reset import PasswordResetPage
 from control_plane.db.engine import Database
 from control_plane.db.revocations import RevocationFeed
+from control_plane.events.controller import EventController
+from control_plane.events.places import Places
+from control_plane.events.stream import EventSource
+from control_plane.events.tail import Tail
+from control_plane.fleet.tokens import WorkerTokens
+from control_plane.fleet.worker_client import WorkerClient
 from control_plane.http import openapi
 from control_plane.http.documentation import DocumentationController
 from control_plane.http.limiter import FallbackLimiter
@@ -39,11 +46,22 @@ from control_plane.http.problems import render
 from control_plane.http.request_context import RequestContext
 from control_plane.http.transactions import provide_tenant_session
 from control_plane.keyring import Keyring
+from control_plane.messages.controller import MessageController
+from control_plane.messages.sending import Sending
 from control_plane.observability.controller import HealthController
 from control_plane.observability.health import Health
 from control_plane.observability.metrics import PeriodicWorkCollector, new_registry
 from control_plane.redis_map import connect
+from control_plane.sandbox.controller import SandboxController
+from control_plane.sandbox.emulator import Emulator
+from control_plane.sessions.controller import SessionController
 from control_plane.settings import Settings
+from control_plane.supervision.comebacks import Comebacks
+from control_plane.supervision.nudges import Nudges
+from control_plane.supervision.probe import Probes
+from control_plane.supervision.replica_beat import ReplicaBeat
+from control_plane.supervision.wish_controller import WishController
+from control_plane.supervision.worker_controller import RegistrationController, WorkerCallController
 
 log = structlog.get_logger(__name__)
 
@@ -66,9 +84,19 @@ class Parts:
     feed: RevocationFeed
     sign_in: SignIn
     health: Health
+    tail: Tail
     periodic_work: PeriodicWorkCollector
+    worker_tokens: WorkerTokens
+    worker_client: WorkerClient
+    nudges: Nudges
+    probes: Probes
+    comebacks: Comebacks
+    replica_beat: ReplicaBeat
+    emulator: Emulator
 
     async def close(self) -> None:
+        await self.worker_client.close()
+        await self.emulator.close()
         await self.redis.aclose()
         await self.database.close()
         self.hasher.close()
@@ -95,8 +123,11 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
         limiter=limiter,
         outbox=MailOutbox(keyring),
     )
+    health = Health(database, redis, VERSION, queues={"mail": OutgoingMail})
     periodic_work = PeriodicWorkCollector()
     registry.register(periodic_work)
+    worker_tokens = WorkerTokens(keyring)
+    worker_client, nudges = WorkerClient(worker_tokens), Nudges(database.dsn)
     return Parts(
         settings=settings,
         database=database,
@@ -108,8 +139,16 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
         credentials=credentials,
         feed=feed,
         sign_in=sign_in,
-        health=Health(database, redis, VERSION, queues={"mail": OutgoingMail}),
+        health=health,
+        tail=Tail(database, redis, draining=lambda: health.draining),
         periodic_work=periodic_work,
+        worker_tokens=worker_tokens,
+        worker_client=worker_client,
+        nudges=nudges,
+        probes=Probes(database, worker_client, nudges),
+        comebacks=Comebacks(database),
+        replica_beat=ReplicaBeat(database),
+        emulator=Emulator(settings),
     )
 
 
@@ -128,6 +167,13 @@ def litestar_app(parts: Parts) -> Litestar:
             AccountController,
             ApiKeyController,
             AdminUserController,
+            EventController,
+            SessionController,
+            WishController,
+            MessageController,
+            SandboxController,
+            RegistrationController,
+            WorkerCallController,
             PasswordResetPage,
             style,
         ],
@@ -146,6 +192,8 @@ def litestar_app(parts: Parts) -> Litestar:
         ],
         exception_handlers={Exception: render, HTTPException: render},
         lifespan=[_lifespan(parts)],
+        # For guards, which get no dependencies.
+        state=State({"worker_tokens": parts.worker_tokens}),
         cors_config=_cors(settings),
         # The page and the document are served by our own controller.
         openapi_config=openapi.configuration(VERSION),
@@ -167,6 +215,15 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "health": parts.health,
         "periodic_work": parts.periodic_work,
         "cursors": Cursors(parts.keyring),
+        "redis": parts.redis,
+        "worker_tokens": parts.worker_tokens,
+        "worker_client": parts.worker_client,
+        "nudges": parts.nudges,
+        "probes": parts.probes,
+        "comebacks": parts.comebacks,
+        "emulator": parts.emulator,
+        "sending": Sending(parts.database, parts.worker_client, parts.keyring),
+        "event_source": EventSource(parts.database, Places(parts.keyring), parts.tail, parts.credentials),
     }
 
 
@@ -189,10 +246,16 @@ def _lifespan(parts: Parts) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         await parts.feed.start()
+        parts.tail.start()
+        await parts.nudges.start()
+        await parts.replica_beat.start()
         flusher = asyncio.create_task(_flush_used_keys(parts.credentials), name="last-used")
         try:
             yield
         finally:
+            for part in (parts.nudges, parts.probes, parts.comebacks, parts.replica_beat):
+                await part.stop()
+            await parts.tail.stop()
             flusher.cancel()
             with suppress(asyncio.CancelledError):
                 await flusher

@@ -16,6 +16,7 @@ from control_plane.db.revocations import PurgedRevocations
 from control_plane.http.idempotency import ExpiredKeys
 from control_plane.keyring import Keyring
 from control_plane.settings import Settings
+from control_plane.supervision.sweeper import Sweeper
 
 log = structlog.get_logger(__name__)
 
@@ -62,10 +63,12 @@ async def run_loops(settings: Settings, database: Database, stopping: asyncio.Ev
     periodic = PeriodicWork(database, jobs(database))
     await _registered(periodic, stopping)
     mail = MailLoop(database, Keyring(settings.master_keys), settings)
-    log.info("background_started", loops=[periodic.loop.name, mail.loop.name])
+    sweeper = Sweeper(database, lease_seconds=settings.lease_seconds, brake_seconds=settings.brake_seconds)
+    log.info("background_started", loops=[periodic.loop.name, mail.loop.name, sweeper.name])
     async with asyncio.TaskGroup() as group:
         for claim_loop in (periodic.loop, mail.loop):
             group.create_task(claim_loop.run(stopping), name=claim_loop.name)
+        group.create_task(sweeper.run(stopping), name=sweeper.name)
     log.info("background_stopped")
 
 

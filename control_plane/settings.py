@@ -74,6 +74,11 @@ class Settings:
     join_tokens: tuple[Secret, ...]
     address_requests_per_minute: int
     drain_seconds: float
+    lease_seconds: float
+    heartbeat_seconds: float
+    brake_seconds: float
+    sandbox_control_url: str
+    sandbox_control_token: Secret | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -123,9 +128,16 @@ def read_settings(reader: EnvironmentReader) -> Settings:
             "WAYPOST_ADDRESS_REQUESTS_PER_MINUTE", 300, minimum=1, maximum=1_000_000
         ),
         drain_seconds=reader.seconds("WAYPOST_DRAIN_SECONDS", 10, minimum=0, maximum=300),
+        lease_seconds=reader.seconds("WAYPOST_LEASE_SECONDS", 15, minimum=1, maximum=600),
+        heartbeat_seconds=reader.seconds("WAYPOST_HEARTBEAT_SECONDS", 3, minimum=0.1, maximum=120),
+        brake_seconds=reader.seconds("WAYPOST_BRAKE_SECONDS", 60, minimum=0, maximum=3600),
+        sandbox_control_url=reader.url("WAYPOST_SANDBOX_CONTROL_URL", ("http", "https")).rstrip("/"),
+        sandbox_control_token=reader.secret("WAYPOST_SANDBOX_CONTROL_TOKEN"),
     )
     if deployment is Deployment.PRODUCTION and settings.smtp_url and not settings.public_url:
         reader.refuse("WAYPOST_PUBLIC_URL", "must be set with WAYPOST_SMTP_URL: mails hold links to it")
+    if settings.heartbeat_seconds * 3 > settings.lease_seconds:
+        reader.refuse("WAYPOST_HEARTBEAT_SECONDS", "must fit three times into WAYPOST_LEASE_SECONDS")
     reader.done()
     return settings
 

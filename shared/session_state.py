@@ -41,6 +41,7 @@ class Reason(StrEnum):
     WORKER_RESTARTED = "worker_restarted"
     ENGINE_RESTARTED = "engine_restarted"
     MOVING = "moving"
+    RESTART_REQUESTED = "restart_requested"
     # auth_failed
     BANNED = "banned"
     OUTDATED = "outdated"
@@ -71,7 +72,14 @@ REASONS: Mapping[SessionState, frozenset[Reason]] = {
     _S.CONNECTED: frozenset({_R.LOGGED_IN}),
     _S.RECONNECTING: frozenset({_R.CONNECTION_LOST, _R.DEAF, _R.NETWORK_UNAVAILABLE}),
     _S.RECOVERING: frozenset(
-        {_R.WORKER_LOST, _R.WORKER_RESTARTED, _R.ENGINE_RESTARTED, _R.MOVING, _R.NO_WORKER}
+        {
+            _R.WORKER_LOST,
+            _R.WORKER_RESTARTED,
+            _R.ENGINE_RESTARTED,
+            _R.MOVING,
+            _R.RESTART_REQUESTED,
+            _R.NO_WORKER,
+        }
     ),
     _S.AUTH_FAILED: frozenset({_R.BANNED, _R.OUTDATED, _R.PASSKEY_REQUIRED, _R.PAIRING_FAILED, _R.REFUSED}),
     _S.LOGGED_OUT: frozenset({_R.LOGGED_OUT_BY_USER, _R.LOGGED_OUT_BY_PHONE}),

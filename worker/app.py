@@ -1,4 +1,4 @@
-"""What a worker does today: its engines stand ready, it finds its control plane, and it ends in order."""
+"""The worker process, put together: its server, its node, its agent, and its end."""
 
 import asyncio
 import logging
@@ -7,63 +7,77 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping
 
-import httpx
+import uvloop
 
 from shared.log_lines import configure_log_lines
+from worker.agent import Agent
+from worker.control_client import ControlClient
+from worker.drain import Drain, end_at_the_latest, end_now
 from worker.engines.folder_lock import FolderInUse
 from worker.node import Node
+from worker.server import Server
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
-
-_LONGEST_PAUSE = 10.0
 
 
 def main(environment: Mapping[str, str], _arguments: Namespace) -> int:
     settings = Settings.from_environment(environment)
     configure_log_lines(settings.log_format, settings.log_level, f"worker:{settings.worker_id}")
     try:
-        return asyncio.run(run(settings, environment))
+        return uvloop.run(run(settings, environment))
     except FolderInUse as error:
         print(f"waypost: {error}", file=sys.stderr)
-        return 1
+    except PortTaken as error:
+        print(f"waypost: {error}", file=sys.stderr)
+    return 1
+
+
+class PortTaken(Exception):  # noqa: N818 (said to people, as it is)
+    """Nobody could reach this worker."""
 
 
 async def run(settings: Settings, environment: Mapping[str, str]) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, _stop, stopping)
     async with Node(settings.node, environment) as node:
-        if await reach(settings, stopping):
-            fields = {
-                "worker": settings.worker_id,
-                "control_plane": settings.control_plane_url,
-                "networks": node.networks,
-            }
-            log.info(
-                "worker_idle: workers do not register yet; no sessions run here", extra={"fields": fields}
-            )
-        await stopping.wait()
+        server = Server(settings.host, settings.port)
+        try:
+            await server.__aenter__()
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            raise PortTaken(f"WAYPOST_WORKER_PORT: nothing can listen on {where}: {error.strerror}") from None
+        try:
+            await _work(settings, node, server, stopping)
+        finally:
+            await server.__aexit__()
     log.info("worker_stopped", extra={"fields": {"worker": settings.worker_id}})
     return 0
 
 
-async def reach(settings: Settings, stopping: asyncio.Event) -> bool:
-    """Asks until the control plane is ready, at growing intervals; False when the worker is to end before."""
-    pause = 0.2
-    async with httpx.AsyncClient(base_url=settings.control_plane_url, timeout=5) as client:
-        while not stopping.is_set():
-            try:
-                answer = await client.get("/health/ready")
-                if answer.status_code == httpx.codes.OK:
-                    return True
-                reason = f"status {answer.status_code}"
-            except httpx.HTTPError as error:
-                reason = type(error).__name__
-            log.warning("control_plane_not_ready", extra={"fields": {"reason": reason, "retry_in": pause}})
-            try:
-                await asyncio.wait_for(stopping.wait(), pause)
-            except TimeoutError:
-                pause = min(pause * 2, _LONGEST_PAUSE)
-    return False
+async def _work(settings: Settings, node: Node, server: Server, stopping: asyncio.Event) -> None:
+    client = ControlClient(settings.control_plane_url, settings.join_token)
+    agent = Agent(settings, node, client, settings.endpoint or server.url)
+    server.serve(agent)
+    running, told = asyncio.create_task(agent.run()), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            await Drain(agent).run()
+    finally:
+        running.cancel()
+        told.cancel()
+        ended, _ = await asyncio.gather(running, told, return_exceptions=True)
+        await client.close()
+    # Asked after the end in order, so that a fault of ours is seen and the process is started anew.
+    if isinstance(ended, Exception):
+        raise ended
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    if stopping.is_set():
+        end_now()
+    stopping.set()
+    end_at_the_latest()

@@ -1,11 +1,15 @@
 """A worker's own parts, put together: its folder, its spool, its engines and its files."""
 
+import asyncio
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Self
+from uuid import UUID
 
-from shared.contracts.told import QrShown, Told
+from shared.contracts.told import PairingCodeShown, QrShown, Told
+from shared.ids import SessionId
 from worker.engines.credentials import StoredCredentials
 from worker.engines.fleet import FleetOfEngines
 from worker.engines.folder_lock import lock_engines
@@ -19,7 +23,10 @@ from worker.settings import NodeSettings
 from worker.spool import Spool
 from worker.whatsapp.stores import PostgresStore, SqliteStore, Store
 
+Written = asyncio.Future[int]
 Subscriber = Callable[[SessionSpec, Told], None]
+# With the future of its position in the spool; None for what is told once and not kept.
+Recorder = Callable[[SessionSpec, Told, Written | None], None]
 
 
 class Node:
@@ -30,12 +37,14 @@ class Node:
         self._environment = os.environ if environment is None else environment
         self._stack = AsyncExitStack()
         self.subscribers: list[Subscriber] = []
+        self.recorders: list[Recorder] = []
         self.spool = Spool(settings.data_dir / "spool.sqlite3")
         self.store: Store = (
             PostgresStore(settings.store_url)
             if settings.store_url is not None
             else SqliteStore(settings.data_dir / "sessions")
         )
+        self._credentials = StoredCredentials()
         self.engines: FleetOfEngines
         self.files: Files
 
@@ -47,7 +56,7 @@ class Node:
             self.engines = FleetOfEngines(
                 self._kinds(lock),
                 self._heard,
-                StoredCredentials(),
+                self._credentials,
                 pool_options=PoolOptions(spares=self._settings.spare_engines),
             )
             await stack.enter_async_context(self.engines)
@@ -77,16 +86,32 @@ class Node:
             kinds[SANDBOX] = sandbox_engines(environment, self._settings.sandbox, sessions_max, (lock,))
         return kinds
 
+    async def forget(self, spec: SessionSpec) -> None:
+        """Its credentials; for a session that does not run."""
+        await self._credentials.forget(spec)
+
+    async def forget_files(self, session: str) -> None:
+        """Of one that does not run; in the shared store others can do it."""
+        if isinstance(self.store, SqliteStore):
+            folder = self.store.session_folder(SessionId(UUID(session)))
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def tell(self, spec: SessionSpec, told: Told) -> None:
+        """As if its client had told it."""
+        self._heard(spec, told)
+
     def _heard(self, spec: SessionSpec, told: Told) -> None:
         # A code is worth nothing a minute later: it goes to whoever listens now.
-        written = None if isinstance(told, QrShown) else self.spool.append(spec.session, spec.epoch, told)
+        passing = isinstance(told, QrShown | PairingCodeShown)
+        written = None if passing else self.spool.append(spec.session, spec.epoch, told)
         self.files.heard(spec, told, written)
-        self._publish(spec, told)
+        self._publish(spec, told, written)
 
     def _tell(self, spec: SessionSpec, told: Told, settles: int) -> None:
-        self.spool.append(spec.session, spec.epoch, told, settles=settles)
-        self._publish(spec, told)
+        self._publish(spec, told, self.spool.append(spec.session, spec.epoch, told, settles=settles))
 
-    def _publish(self, spec: SessionSpec, told: Told) -> None:
+    def _publish(self, spec: SessionSpec, told: Told, written: Written | None) -> None:
+        for recorder in self.recorders:
+            recorder(spec, told, written)
         for subscriber in self.subscribers:
             subscriber(spec, told)

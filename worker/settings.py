@@ -15,6 +15,9 @@ from worker.media.errors import MediaError
 from worker.media.ffmpeg import Ffmpeg, find_ffmpeg
 from worker.media.storage import ObjectStorage
 
+# To listen there is fine; to be called there is not.
+_EVERYWHERE = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSettings:
@@ -58,9 +61,18 @@ class NodeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
+    """`endpoint` is empty where others reach this worker by the address that it listens on."""
+
     worker_id: WorkerId
     control_plane_url: str
     join_token: Secret
+    host: str
+    port: int
+    endpoint: str
+    capacity: int
+    labels: Mapping[str, str]
+    environment: str
+    spool_max_events: int
     node: NodeSettings
     log_format: LogFormat
     log_level: str
@@ -74,6 +86,15 @@ class Settings:
                 "WAYPOST_CONTROL_PLANE_URL", ("http", "https"), required=True
             ).rstrip("/"),
             join_token=reader.secret("WAYPOST_JOIN_TOKEN", required=True) or Secret(""),
+            host=(host := reader.text("WAYPOST_WORKER_HOST", "127.0.0.1")),
+            port=reader.integer("WAYPOST_WORKER_PORT", 0, minimum=0, maximum=65535),
+            endpoint=_endpoint(reader, host),
+            capacity=reader.integer("WAYPOST_WORKER_CAPACITY", 100, minimum=0, maximum=10_000),
+            labels=_labels(reader),
+            environment=reader.text("WAYPOST_ENVIRONMENT", "production").lower(),
+            spool_max_events=reader.integer(
+                "WAYPOST_SPOOL_MAX_EVENTS", 200_000, minimum=1_000, maximum=100_000_000
+            ),
             node=NodeSettings.read(reader),
             log_format=reader.choice("WAYPOST_LOG_FORMAT", LogFormat, LogFormat.JSON),
             log_level=reader.text("WAYPOST_LOG_LEVEL", "info"),
@@ -89,6 +110,26 @@ def _worker_id(reader: EnvironmentReader) -> WorkerId:
     if given and worker_id is None:
         reader.refuse(name, f"must be 1 to 50 letters, digits and hyphens, not {given[:60]!r}")
     return WorkerId(worker_id or "")
+
+
+def _endpoint(reader: EnvironmentReader, host: str) -> str:
+    name = "WAYPOST_WORKER_ENDPOINT"
+    endpoint = reader.url(name, ("http", "https")).rstrip("/")
+    if not endpoint and host in _EVERYWHERE:
+        reader.refuse(name, f"is not set, and nobody can be told to call {host}: set the URL of this worker")
+    return endpoint
+
+
+def _labels(reader: EnvironmentReader) -> dict[str, str]:
+    name, labels = "WAYPOST_WORKER_LABELS", {}
+    for item in reader.items(name):
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not key or not equals:
+            reader.refuse(
+                name, f"must be a list such as region=eu,disk=fast; {item[:40]!r} is no part of one"
+            )
+        labels[key] = value
+    return labels
 
 
 def _store_url(reader: EnvironmentReader) -> Secret | None:

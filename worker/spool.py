@@ -6,17 +6,19 @@ The library acknowledges a message to the network before we see it: from then on
 import asyncio
 import logging
 import os
+import secrets
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
 from shared.contracts.messages import ReceivedFile
-from shared.contracts.told import MessageReceived, Told
+from shared.contracts.told import HistoryReceived, MessageReceived, Told
 from shared.ids import Epoch
 
 log = logging.getLogger(__name__)
@@ -24,17 +26,31 @@ log = logging.getLogger(__name__)
 # An event waits so long for others before they are written, and fsynced, together.
 _BATCH_SECONDS = 0.02
 _RETRY_SECONDS = 1.0
-_FORM = 1
+_FORM = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     position INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL, epoch INTEGER NOT NULL,
-    at REAL NOT NULL, told BLOB NOT NULL);
+    at REAL NOT NULL, told BLOB NOT NULL, lane INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS unfetched (
     position INTEGER PRIMARY KEY, session TEXT NOT NULL, epoch INTEGER NOT NULL,
     at REAL NOT NULL, told BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS refused (
+    position INTEGER PRIMARY KEY, session TEXT NOT NULL, epoch INTEGER NOT NULL,
+    at REAL NOT NULL, told BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS ix_events_lane ON events (lane, position);
 """
-_INSERT = "INSERT INTO events (session, epoch, at, told) VALUES (?, ?, ?, ?)"
+# What an earlier form lacks; none of its events may be lost.
+_FROM_FORM = {1: "ALTER TABLE events ADD COLUMN lane INTEGER NOT NULL DEFAULT 0;"}
+_INSERT = "INSERT INTO events (session, epoch, at, told, lane) VALUES (?, ?, ?, ?, ?)"
 _COLUMNS = "position, session, epoch, at, told"
+
+
+class Lane(IntEnum):
+    """What a phone remembers of old times waits until nothing else does."""
+
+    NEWS = 0
+    HISTORY = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +62,13 @@ class SpooledEvent:
     epoch: Epoch
     at: float
     told: Told
+    size: int = 0
 
 
 @dataclass(slots=True)
 class _Waiting:
     row: tuple[str, int, float, bytes]
+    lane: Lane
     has_file: bool
     settles: int | None
     written: asyncio.Future[int]
@@ -70,9 +88,17 @@ class Spool:
         self._writer: asyncio.Task[None] | None = None
         # While the disk refuses, events are kept in memory and nothing may be called safe.
         self.trouble = ""
+        # Random, and made with the file: a position means something within one spool only.
+        self.id = ""
+        # All that has not been shipped, whether it is on the disk yet or not.
+        self._waiting = dict.fromkeys(Lane, 0)
+        self.news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._database = await self._run(_open, self._path)
+        self.id = await self._run(self._identity)
+        for lane in Lane:
+            self._waiting[lane] = await self.count(lane)
         self._writer = asyncio.create_task(self._write())
         return self
 
@@ -84,41 +110,54 @@ class Spool:
             await self._run(self._database.close)
         self._thread.shutdown()
 
+    def waiting(self, *lanes: Lane) -> int:
+        return sum(self._waiting[lane] for lane in lanes or Lane)
+
     def append(
         self, session: str, epoch: Epoch, told: Told, *, settles: int | None = None
     ) -> "asyncio.Future[int]":
         """`settles` is the position of the message whose file this is about."""
         written: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         row = (session, epoch, time.time(), self._encoder.encode(told))
-        self._queue.put_nowait(_Waiting(row, has_file(told), settles, written))
+        lane = lane_of(told)
+        self._queue.put_nowait(_Waiting(row, lane, has_file(told), settles, written))
+        self._waiting[lane] += 1
         return written
 
-    async def read(self, after: int = 0, limit: int = 500) -> list[SpooledEvent]:
-        """The oldest ones behind a position."""
-        return await self._events("events", after, limit)
+    async def read(self, after: int = 0, limit: int = 500, lane: Lane | None = None) -> list[SpooledEvent]:
+        """The oldest ones behind a position, of one lane or of all."""
+        return await self._events("events", after, limit, lane)
 
     async def unfetched(self, after: int = 0, limit: int = 500) -> list[SpooledEvent]:
         """Messages whose files are still to be fetched, whether or not they have been shipped."""
         return await self._events("unfetched", after, limit)
 
-    async def _events(self, table: str, after: int, limit: int) -> list[SpooledEvent]:
-        query = f"SELECT {_COLUMNS} FROM {table} WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608
+    async def _events(
+        self, table: str, after: int, limit: int, lane: Lane | None = None
+    ) -> list[SpooledEvent]:
+        chosen = f"position > ?{'' if lane is None else f' AND lane = {lane:d}'}"
+        query = f"SELECT {_COLUMNS} FROM {table} WHERE {chosen} ORDER BY position LIMIT ?"  # noqa: S608
         rows = await self._run(lambda: self._connection().execute(query, (after, limit)).fetchall())
         return [
-            SpooledEvent(position, session, Epoch(epoch), at, self._decoder.decode(told))
+            SpooledEvent(position, session, Epoch(epoch), at, self._decoder.decode(told), len(told))
             for position, session, epoch, at, told in rows
         ]
 
-    async def trim(self, up_to: int) -> None:
+    async def trim(self, up_to: int, *lanes: Lane) -> None:
         """These have arrived elsewhere."""
-        await self._run(
-            lambda: self._connection().execute("DELETE FROM events WHERE position <= ?", (up_to,))
-        )
+        for lane in lanes or Lane:
+            delete = "DELETE FROM events WHERE position <= ? AND lane = ?"
+            self._waiting[lane] -= await self._run(self._changed, delete, up_to, lane)
 
-    async def count(self) -> int:
-        (count,) = await self._run(
-            lambda: self._connection().execute("SELECT count(*) FROM events").fetchone()
+    async def set_aside(self, position: int, lane: Lane) -> None:
+        """One that will never be taken: kept on this disk, for somebody to look into."""
+        self._waiting[lane] -= await self._run(self._set_aside, position)
+
+    async def count(self, *lanes: Lane) -> int:
+        query = (
+            f"SELECT count(*) FROM events WHERE lane IN ({', '.join(f'{lane:d}' for lane in lanes or Lane)})"  # noqa: S608
         )
+        (count,) = await self._run(lambda: self._connection().execute(query).fetchone())
         return int(count)
 
     async def _write(self) -> None:
@@ -149,6 +188,7 @@ class Spool:
         for position, waiting in zip(positions, batch, strict=True):
             if not waiting.written.done():
                 waiting.written.set_result(position)
+        self.news.set()
 
     def _insert(self, batch: list[_Waiting]) -> list[int]:
         """All or nothing."""
@@ -156,7 +196,7 @@ class Spool:
         with self._connection() as database:
             database.execute("BEGIN IMMEDIATE")
             for waiting in batch:
-                position = database.execute(_INSERT, waiting.row).lastrowid
+                position = database.execute(_INSERT, (*waiting.row, waiting.lane)).lastrowid
                 assert position is not None  # noqa: S101 (a row was inserted)
                 positions.append(position)
                 if waiting.has_file:
@@ -164,6 +204,28 @@ class Spool:
                 if waiting.settles is not None:
                     database.execute("DELETE FROM unfetched WHERE position = ?", (waiting.settles,))
         return positions
+
+    def _changed(self, statement: str, *parameters: int) -> int:
+        return self._connection().execute(statement, parameters).rowcount
+
+    def _set_aside(self, position: int) -> int:
+        with self._connection() as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute(
+                f"INSERT OR IGNORE INTO refused SELECT {_COLUMNS} FROM events WHERE position = ?",  # noqa: S608
+                (position,),
+            )
+            return database.execute("DELETE FROM events WHERE position = ?", (position,)).rowcount
+
+    def _identity(self) -> str:
+        with self._connection() as database:
+            database.execute("BEGIN IMMEDIATE")
+            fresh = f"spl-{secrets.token_hex(16)}"
+            database.execute(
+                "INSERT INTO identity SELECT ? WHERE NOT EXISTS (SELECT 1 FROM identity)", (fresh,)
+            )
+            (known,) = database.execute("SELECT id FROM identity").fetchone()
+        return str(known)
 
     def _connection(self) -> sqlite3.Connection:
         if self._database is None:
@@ -176,6 +238,10 @@ class Spool:
 
 def has_file(told: Told) -> bool:
     return isinstance(told, MessageReceived) and isinstance(told.message.content, ReceivedFile)
+
+
+def lane_of(told: Told) -> Lane:
+    return Lane.HISTORY if isinstance(told, HistoryReceived) else Lane.NEWS
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -201,9 +267,9 @@ def _opened(path: Path) -> sqlite3.Connection:
         # Each commit is on the disk before anybody is told that it is safe.
         database.execute("PRAGMA synchronous = FULL")
         (form,) = database.execute("PRAGMA user_version").fetchone()
-        if form not in {0, _FORM}:
+        if form not in {0, _FORM, *_FROM_FORM}:
             raise sqlite3.DatabaseError(f"the spool has the form {form} of another release")
-        database.executescript(f"{_SCHEMA}PRAGMA user_version = {_FORM};")
+        database.executescript(f"{_FROM_FORM.get(form, '')}{_SCHEMA}PRAGMA user_version = {_FORM};")
     except sqlite3.Error:
         database.close()
         raise

@@ -39,7 +39,8 @@ def _text(name: str, default: str | None = None, **more: object) -> "sa.Column[o
 
 
 # A worker that reaches the database and no control plane keeps its lease by this: for an outage of the
-# control plane, not for a broken link. The row is the one that the sweeper locks.
+# control plane, not for a broken link. The row is the one that the sweeper locks. Five seconds of silence:
+# replicas beat every two, and clients end themselves 12 s after their last renewal.
 _RENEW_LEASE = """
 CREATE FUNCTION whatsapp_store.renew_lease(worker text, mine bigint)
     RETURNS TABLE (session_id text, epoch bigint)
@@ -52,7 +53,7 @@ BEGIN
     IF NOT FOUND OR found.incarnation <> mine OR found.retired_at IS NOT NULL THEN
         RAISE EXCEPTION 'waypost: this incarnation no longer owns anything' USING ERRCODE = 'WP002';
     END IF;
-    IF EXISTS (SELECT FROM api_replicas r WHERE r.beat_at > moment - make_interval(secs => 15)) THEN
+    IF EXISTS (SELECT FROM api_replicas r WHERE r.beat_at > moment - make_interval(secs => 5)) THEN
         RAISE EXCEPTION 'waypost: the control plane runs; renew there' USING ERRCODE = 'WP002';
     END IF;
     IF found.heartbeat_at < moment - make_interval(secs => 60) THEN

@@ -32,6 +32,11 @@ class SystemSite(StrEnum):
     MAIL_LOOP = "mail_loop"
     PERIODIC_WORK = "periodic_work"
     HEALTH = "health"
+    EVENT_TAIL = "event_tail"
+    WORKERS = "workers"
+    INGEST = "ingest"
+    SENDING = "sending"
+    SUPERVISION = "supervision"
 
 
 class Database:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from control_plane.db.tenancy import SystemRepository
 from control_plane.events.models import LoggedEvent
 from shared.ids import new_uuid
 
@@ -23,17 +24,22 @@ class NewEvent:
     data: dict[str, Any]
 
 
+class EventLog(SystemRepository):
+    async def append(self, events: Sequence[NewEvent]) -> None:
+        rows = [
+            {
+                "id": new_uuid(),
+                "user_id": event.user_id,
+                "session_id": event.session_id,
+                "sequence": event.sequence,
+                "type": event.type,
+                "data": event.data,
+            }
+            for event in events
+        ]
+        if rows:
+            await self.session.execute(insert(LoggedEvent), rows)
+
+
 async def append(db: AsyncSession, events: Sequence[NewEvent]) -> None:
-    rows = [
-        {
-            "id": new_uuid(),
-            "user_id": event.user_id,
-            "session_id": event.session_id,
-            "sequence": event.sequence,
-            "type": event.type,
-            "data": event.data,
-        }
-        for event in events
-    ]
-    if rows:
-        await db.execute(insert(LoggedEvent), rows)
+    await EventLog(db).append(events)

@@ -73,6 +73,11 @@ def configuration(version: str) -> OpenAPIConfig:
         tags=[
             Tag("Accounts", "Who you are: registration, log-in, profile"),
             Tag("API keys", "Credentials for servers"),
+            Tag("Sessions", "WhatsApp accounts that are linked, and how they are"),
+            Tag("Messages", "What is sent and received"),
+            Tag("Sandbox", "Virtual phones for sessions without a real one"),
+            Tag("Events", "The ordered log of what happened"),
+            Tag("Workers", "The machines that run sessions"),
             Tag("Administration", "For administrators"),
             Tag("Health", "For load balancers and monitoring"),
         ],
@@ -101,7 +106,7 @@ def document(app: Litestar) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler) -> None:
     rule = access_of(handler.opt)
-    operation["security"] = [] if rule.public else [{"bearer": []}]
+    operation["security"] = [] if rule.public and not rule.worker else [{"bearer": []}]
     operation["description"] = _who(rule)
     if method == "POST" and not rule.public:
         operation.setdefault("parameters", []).append(_IDEMPOTENCY)
@@ -121,6 +126,8 @@ def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler)
 
 
 def _who(rule: Access) -> str:
+    if rule.worker:
+        return "For workers, with their token; the registration takes a join token."
     if rule.public:
         return "Open to everybody."
     if rule.admin:

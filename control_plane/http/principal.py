@@ -69,6 +69,8 @@ class Access:
     # The limit of its own that the call is charged to, beside the tier's.
     limit: str = ""
     unlimited: bool = False
+    # For workers: the controller checks their token, which is nobody's account.
+    worker: bool = False
     # Fields of the answer that a replay of an idempotent request leaves out.
     shown_once: frozenset[str] = frozenset()
 
@@ -89,6 +91,7 @@ def public(limit: str = "") -> dict[str, Any]:
 
 
 UNLIMITED = Access(public=True, unlimited=True)
+WORKERS = Access(public=True, unlimited=True, worker=True)
 
 
 def scoped(scope: Scope | str) -> dict[str, Any]:

@@ -4,7 +4,16 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    func,
+    literal_column,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,7 +28,7 @@ class Session(HasId, HasCreationTime, Base):
     __table_args__ = (
         UniqueConstraint("user_id", "name"),
         Index(None, "user_id", "created_at", "id"),
-        Index("uq_sessions_primary", "user_id", unique=True, postgresql_where=text("is_primary")),
+        Index("uq_sessions_primary", "user_id", unique=True, postgresql_where=literal_column("is_primary")),
     )
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))

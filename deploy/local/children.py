@@ -55,6 +55,9 @@ ADMIN_ACCOUNT = SetupStep(
     ),
 )
 
+# The tables of the WhatsApp credentials, after the migrations that make their schema.
+CREDENTIAL_STORE = SetupStep("prepare-store", "Credential store", ("worker", "prepare-store"))
+
 # Its further arguments are in sandbox.py. Started before the checks, for it takes as long as they do.
 SANDBOX = ChildRow("sandbox", "Sandbox", ("worker.sandbox",), sandbox_environment, 10.0)
 

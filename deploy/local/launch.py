@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from deploy.local.child import Child
-from deploy.local.children import ADMIN_ACCOUNT, CHECKS, CHILDREN, SANDBOX, ChildRow
+from deploy.local.children import ADMIN_ACCOUNT, CHECKS, CHILDREN, CREDENTIAL_STORE, SANDBOX, ChildRow
 from deploy.local.data_folder import DataFolder
 from deploy.local.demo_accounts import read_accounts, remember_demo
 from deploy.local.demo_user import answers, make_demo_user
@@ -97,7 +97,7 @@ class Launch:
         first, *others = CHILDREN
         began = time.monotonic()
         child = self._spawn(first, here)
-        self._steps.run((ADMIN_ACCOUNT,), here)  # while the API starts
+        self._steps.run((ADMIN_ACCOUNT, CREDENTIAL_STORE), here)  # while the API starts
         with self._terminal.step(first.title, began):
             self._wait_until_ready(child, first, here)
         here = self._await_sandbox(here)

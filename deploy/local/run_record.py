@@ -19,6 +19,7 @@ def write_run_record(path: Path, here: Surroundings, accounts: DemoAccounts, pid
         "userPassword": accounts.user_password,
         "joinToken": accounts.join_token,
         "databaseUrl": here.database_url,
+        "storeUrl": here.store_url,
         "redisUrl": here.redis_url,
         "sandbox": dict(here.sandbox),
         "pids": {"launcher": os.getpid(), **pids},

@@ -40,7 +40,11 @@ class SetupSteps:
             step.name,
             title=step.title,
             arguments=step.arguments,
-            environment={**control_plane_environment(here), **self._secrets},
+            environment={
+                **control_plane_environment(here),
+                **self._secrets,
+                "WAYPOST_STORE_URL": here.store_url,
+            },
             log_file=self._folder.logs / f"{step.name}.log",
             stop_seconds=5.0,
         )

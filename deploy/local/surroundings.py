@@ -41,6 +41,11 @@ class Surroundings:
     sandbox: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def store_url(self) -> str:
+        """Of the WhatsApp credentials: the same database, unless the environment names another."""
+        return self.inherited.get("WAYPOST_STORE_URL", "").strip() or self.database_url
+
+    @property
     def api(self) -> str:
         return f"http://{HOST}:{self.port}"
 
@@ -62,7 +67,13 @@ def control_plane_environment(here: Surroundings) -> dict[str, str]:
 
 def first_worker_environment(here: Surroundings) -> dict[str, str]:
     return worker_environment(
-        here.inherited, here.data_dir, "worker-1", here.api, here.join_token, sandbox=here.sandbox
+        here.inherited,
+        here.data_dir,
+        "worker-1",
+        here.api,
+        here.join_token,
+        store_url=here.store_url,
+        sandbox=here.sandbox,
     )
 
 
@@ -77,8 +88,10 @@ def worker_environment(
     control_plane: str,
     join_token: str,
     *,
+    store_url: str,
     sandbox: Mapping[str, str],
 ) -> dict[str, str]:
+    """Without a store, sessions are kept in the worker's own folder."""
     folder = data_dir / "workers" / worker_id
     make_private_folder(folder.parent)
     make_private_folder(folder)
@@ -89,6 +102,7 @@ def worker_environment(
         "WAYPOST_CONTROL_PLANE_URL": control_plane,
         "WAYPOST_JOIN_TOKEN": join_token,
         "WAYPOST_WORKER_ID": worker_id,
+        **({"WAYPOST_STORE_URL": store_url} if store_url else {}),
     }
 
 

@@ -28,9 +28,10 @@ def become_worker(environment: Mapping[str, str]) -> NoReturn:
     folder.prepare()
     control_plane = _setting(environment, "WAYPOST_CONTROL_PLANE_URL", record.get("api"))
     token = _setting(environment, "WAYPOST_JOIN_TOKEN", record.get("joinToken"))
+    store_url = environment.get("WAYPOST_STORE_URL", "").strip() or str(record.get("storeUrl", ""))
     sandbox = record.get("sandbox", {}) if is_wanted(environment) else {}
     surroundings = worker_environment(
-        environment, folder.path, worker_id, control_plane, token, sandbox=sandbox
+        environment, folder.path, worker_id, control_plane, token, store_url=store_url, sandbox=sandbox
     )
     print(f"{worker_id} works for {control_plane}. Ctrl-C stops it.", flush=True)
     os.chdir(REPOSITORY)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.stand_in import running_stand_in
+
 GOOD = {
     "WAYPOST_CONTROL_PLANE_URL": "http://127.0.0.1:1",
     "WAYPOST_JOIN_TOKEN": "canary-join-token-0123456789",
@@ -37,26 +39,64 @@ async def line_with(process: asyncio.subprocess.Process, text: str) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_it_asks_again_until_the_control_plane_answers(number: signal.Signals, tmp_path: Path):
-    ready = asyncio.Event()
+async def test_it_asks_again_until_the_control_plane_takes_it(number: signal.Signals, tmp_path: Path):
+    async with running_stand_in() as plane:
+        plane.refusals["register"] = [(503, "not_ready"), None]
+        process = await start(tmp_path, WAYPOST_CONTROL_PLANE_URL=plane.url)
+        assert "status 503" in await line_with(process, "control_plane_not_ready")
+        assert "worker-one" in await line_with(process, "worker_registered")
+        process.send_signal(number)
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        status = b"200 OK" if ready.is_set() else b"503 Service Unavailable"
-        writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    process = await start(tmp_path, WAYPOST_CONTROL_PLANE_URL=f"http://127.0.0.1:{port}")
-    assert "status 503" in await line_with(process, "control_plane_not_ready")
-    ready.set()
-    assert "worker-one" in await line_with(process, "worker_idle")
-    process.send_signal(number)
-    async with asyncio.timeout(10):
+async def test_a_refusal_is_told_in_clear_words(tmp_path: Path):
+    async with running_stand_in() as plane:
+        plane.refusals["register"] = [(409, "duplicate_endpoint")]
+        process = await start(tmp_path, WAYPOST_CONTROL_PLANE_URL=plane.url)
+        assert "duplicate_endpoint" in await line_with(process, "registration_refused")
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+
+
+async def test_a_control_plane_that_has_gone_does_not_hold_up_its_end(tmp_path: Path):
+    async with running_stand_in() as plane:
+        process = await start(tmp_path, WAYPOST_CONTROL_PLANE_URL=plane.url)
+        await line_with(process, "worker_registered")
+    await line_with(process, "heartbeat_not_answered")
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(20):
         assert await process.wait() == 0
-    server.close()
-    await server.wait_closed()
+
+
+async def test_a_second_signal_ends_it_at_once(tmp_path: Path):
+    async with running_stand_in() as plane:
+        process = await start(tmp_path, WAYPOST_CONTROL_PLANE_URL=plane.url)
+        await line_with(process, "worker_registered")
+        plane.hold_heartbeats()
+        process.send_signal(signal.SIGTERM)
+        await line_with(process, "worker_drains")
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            assert await process.wait() == 1
+
+
+async def test_a_port_that_is_taken_is_named(tmp_path: Path):
+    async with running_stand_in() as plane:
+        port = plane.url.rpartition(":")[2]
+        process = await start(tmp_path, WAYPOST_WORKER_PORT=port)
+        _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert f"WAYPOST_WORKER_PORT: nothing can listen on 127.0.0.1:{port}" in errors.decode()
+
+
+async def test_an_address_that_nobody_can_call_is_refused(tmp_path: Path):
+    process = await start(tmp_path, WAYPOST_WORKER_HOST="0.0.0.0", WAYPOST_WORKER_LABELS="eu")  # noqa: S104
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert "WAYPOST_WORKER_ENDPOINT: is not set" in errors.decode()
+    assert "WAYPOST_WORKER_LABELS: must be a list such as region=eu" in errors.decode()
 
 
 async def test_a_control_plane_that_is_not_there_yet_is_waited_for(tmp_path: Path):
@@ -64,7 +104,7 @@ async def test_a_control_plane_that_is_not_there_yet_is_waited_for(tmp_path: Pat
     for _ in range(3):
         assert "ConnectError" in await line_with(process, "control_plane_not_ready")
     process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         assert await process.wait() == 0
 
 
@@ -84,5 +124,5 @@ async def test_a_second_worker_in_the_same_folder_says_so_and_ends(tmp_path: Pat
     assert second.returncode == 1
     assert "in use by another worker" in errors.decode()
     first.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         assert await first.wait() == 0

@@ -85,7 +85,7 @@ def test_a_worker_gets_the_settings_of_one_network_and_never_of_two(tmp_path: Pa
 
 def _sandbox_of_worker(inherited: dict[str, str], folder: Path) -> dict[str, str]:
     environment = worker_environment(
-        inherited, folder, "worker-2", "http://127.0.0.1:1", "join", sandbox=PLACE
+        inherited, folder, "worker-2", "http://127.0.0.1:1", "join", store_url="", sandbox=PLACE
     )
     return {name: value for name, value in environment.items() if "SANDBOX" in name}
 

@@ -1,0 +1,96 @@
+"""The events of an account: page by page, or as they happen."""
+
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control_plane.errors import AppError, Code
+from control_plane.events.places import BEGINNING, Place, Places
+from control_plane.events.repository import TenantEvents
+from control_plane.events.schemas import EventPage, EventView, Wanted, place_of
+from control_plane.events.stream import MEDIA_TYPE, EventSource, EventStream, StreamRequest
+from control_plane.http import authentication
+from control_plane.http.pagination import DEFAULT_LIMIT, PageLimit
+from control_plane.http.principal import Access, KeyMode, Principal, Scope, scoped
+from shared.ids import UserId
+
+LATEST = "latest"
+UserRequest = Request[Principal, Access, Any]
+After = Annotated[
+    str,
+    QueryParameter(
+        name="after",
+        max_length=500,
+        description="The cursor to go on from; `latest` for now. Without it: from the oldest kept event, "
+        "or, for a stream, from now.",
+    ),
+]
+LastEventId = Annotated[
+    str,
+    HeaderParameter(
+        name="Last-Event-ID", max_length=500, description="For a stream: the id of the last event that came"
+    ),
+]
+OfSession = Annotated[
+    str, QueryParameter(name="sessionId", max_length=100, description="Only events of this session")
+]
+Types = Annotated[
+    str, QueryParameter(name="types", max_length=1000, description="Only these types, with commas between")
+]
+
+
+class EventController(Controller):
+    path = "/v1/events"
+    tags = ["Events"]
+    opt = scoped(Scope.EVENTS_READ)
+
+    @get(summary="Events after a cursor; live, with Accept: text/event-stream")
+    async def events(
+        self,
+        request: UserRequest,
+        db: NamedDependency[AsyncSession],
+        event_source: NamedDependency[EventSource],
+        after: After = "",
+        page_limit: PageLimit = DEFAULT_LIMIT,
+        of_session: OfSession = "",
+        event_types: Types = "",
+        last_event_id: LastEventId = "",
+    ) -> Response[EventPage]:
+        _refuse_test_key(request.user)
+        wanted = Wanted.parse(of_session, event_types)
+        tenant, places = request.user.user_id, event_source.places
+        if MEDIA_TYPE in request.headers.get("accept", "").lower():
+            start = _place(places, tenant, last_event_id or after)
+            credential = authentication.bearer(request.headers, request.auth)
+            asked = StreamRequest(
+                tenant=tenant, credential=credential, rule=request.auth, wanted=wanted, after=start
+            )
+            return EventStream(event_source, asked)
+        page = await _page(TenantEvents(db), places, after, page_limit, wanted)
+        return Response(page, headers={"Vary": "Accept"})
+
+
+async def _page(events: TenantEvents, places: Places, after: str, limit: int, wanted: Wanted) -> EventPage:
+    tenant = events.tenant
+    if after == LATEST:
+        return EventPage(items=[], next_cursor=places.cursor(tenant, await events.now()))
+    start = _place(places, tenant, after) or BEGINNING
+    stretch = await events.after(start, limit, wanted)
+    items = [EventView.at(event, places.cursor(tenant, place_of(event))) for event in stretch.events]
+    return EventPage(items=items, next_cursor=places.cursor(tenant, stretch.end))
+
+
+def _place(places: Places, tenant: UserId, after: str) -> Place | None:
+    return places.place(tenant, after) if after and after != LATEST else None
+
+
+def _refuse_test_key(principal: Principal) -> None:
+    """An event does not tell whether its session is one of the sandbox, and a test key sees no others."""
+    if principal.key_mode is KeyMode.TEST:
+        raise AppError(
+            Code.CREDENTIAL_NOT_ACCEPTED,
+            "Test keys cannot read events, because live sessions are among them. Use a live key.",
+        )

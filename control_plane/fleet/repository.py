@@ -1,0 +1,84 @@
+"""Rows of the fleet. Whoever changes a worker's row locks it first, and always before any session's row."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from control_plane.db.tenancy import SystemRepository
+from control_plane.fleet.models import ApiReplica, FleetEvent, JoinToken, Repair, SpoolMark, Worker
+
+NUDGES = "waypost_nudges"
+
+
+class FleetRepository(SystemRepository):
+    async def now(self) -> datetime:
+        """The one clock of all leases."""
+        moment: datetime = (await self.session.execute(select(func.clock_timestamp()))).scalar_one()
+        return moment
+
+    async def worker(self, worker_id: str, *, lock: bool = False) -> Worker | None:
+        query = select(Worker).where(Worker.id == worker_id)
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        return (await self.session.execute(query)).scalar_one_or_none()
+
+    async def workers(self) -> Sequence[Worker]:
+        return (await self.session.scalars(select(Worker).order_by(Worker.id))).all()
+
+    async def at_endpoint(self, endpoint: str, except_for: str) -> Worker | None:
+        query = select(Worker).where(
+            Worker.endpoint == endpoint,
+            Worker.id != except_for,
+            Worker.retired_at.is_(None),
+            Worker.lease_until > func.clock_timestamp(),
+        )
+        return (await self.session.scalars(query.limit(1))).first()
+
+    async def join_token(self, digests: Sequence[bytes]) -> JoinToken | None:
+        query = select(JoinToken).where(JoinToken.digest.in_(digests), JoinToken.revoked_at.is_(None))
+        return (await self.session.scalars(query)).first()
+
+    async def silent(self) -> Sequence[str]:
+        """Whose lease is over, and whom nobody has swept yet."""
+        query = select(Worker.id).where(
+            Worker.retired_at.is_(None), Worker.lease_until <= func.clock_timestamp()
+        )
+        return (await self.session.scalars(query)).all()
+
+    def note(self, worker_id: str, kind: str, **details: Any) -> None:
+        self.session.add(FleetEvent(worker_id=worker_id, kind=kind, details=details))
+
+    async def count_repair(self, kind: str, by: int = 1) -> None:
+        new = insert(Repair).values(kind=kind, count=by)
+        await self.session.execute(
+            new.on_conflict_do_update(
+                index_elements=["kind"],
+                set_={"count": Repair.count + by, "last_at": func.clock_timestamp()},
+            )
+        )
+
+    async def spool_mark(self, spool: str, worker_id: str) -> SpoolMark:
+        """Locked: batches of one spool are taken in one after the other."""
+        new = insert(SpoolMark).values(id=spool, worker_id=worker_id)
+        await self.session.execute(new.on_conflict_do_nothing())
+        query = select(SpoolMark).where(SpoolMark.id == spool).with_for_update()
+        return (await self.session.scalars(query)).one()
+
+    async def beat_of_replica(self, replica_id: uuid.UUID) -> None:
+        new = insert(ApiReplica).values(id=replica_id)
+        await self.session.execute(
+            new.on_conflict_do_update(index_elements=["id"], set_={"beat_at": func.clock_timestamp()})
+        )
+
+    async def end_of_replica(self, replica_id: uuid.UUID) -> None:
+        await self.session.execute(delete(ApiReplica).where(ApiReplica.id == replica_id))
+
+    async def nudge(self, worker_id: str) -> None:
+        """Delivered when this transaction commits, to whichever replica holds the worker's stream."""
+        await self.session.execute(
+            text("SELECT pg_notify(:channel, :worker)"), {"channel": NUDGES, "worker": worker_id}
+        )

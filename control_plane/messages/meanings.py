@@ -1,0 +1,125 @@
+"""What each word of a client means for its session: one function for each, and the table of them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control_plane.messages import storing
+from control_plane.sessions.models import Session
+from control_plane.sessions.repository import SupervisedSessions
+from control_plane.sessions.transitions import tell, transition
+from shared.contracts import told as words
+from shared.session_state import Reason, SessionState
+
+# ---- what only the present owner may say ----
+
+
+async def _qr(db: AsyncSession, session: Session, told: words.QrShown) -> None:
+    expires = datetime.now(UTC) + timedelta(seconds=told.seconds)
+    await SupervisedSessions(db).put_pairing(session, number=told.number, qr=told.code, qr_expires_at=expires)
+    await transition(db, session, SessionState.QR_PENDING, Reason.WAITING_FOR_SCAN)
+    data = {"code": told.code, "number": told.number, "expiresAt": expires.isoformat()}
+    await tell(db, session, "session.qr", data)
+
+
+async def _pairing_code(db: AsyncSession, session: Session, told: words.PairingCodeShown) -> None:
+    expires = datetime.now(UTC) + timedelta(seconds=told.seconds)
+    await SupervisedSessions(db).put_pairing(session, code=told.code, code_expires_at=expires)
+    data = {"code": told.code, "expiresAt": expires.isoformat()}
+    await tell(db, session, "session.pairing_code", data)
+
+
+async def _paired(db: AsyncSession, session: Session, told: words.Paired) -> None:
+    session.device_jid = told.device_jid
+    await SupervisedSessions(db).drop_pairing(session.id)
+    await tell(db, session, "session.authenticated", {"platform": told.platform})
+
+
+async def _logged_in(_db: AsyncSession, session: Session, told: words.LoggedInAs) -> None:
+    session.device_jid = told.device_jid or session.device_jid
+    session.phone = told.phone.lstrip("+") or session.phone
+    session.lid = told.lid or session.lid
+    session.display_name = told.display_name or session.display_name
+
+
+# ---- what is true whoever owns the session now ----
+
+
+async def _message(db: AsyncSession, session: Session, told: words.MessageReceived) -> None:
+    message = await storing.store_received(db, session, told.message)
+    if message is not None:
+        kind = "message.sent" if told.message.from_me else "message.received"
+        await tell(db, session, kind, storing.event_data(message))
+
+
+async def _history(db: AsyncSession, session: Session, told: words.HistoryReceived) -> None:
+    for message in told.messages:
+        await storing.store_received(db, session, message, history=True)
+
+
+async def _receipt(db: AsyncSession, session: Session, told: words.ReceiptSeen) -> None:
+    for message in await storing.store_receipt(db, session, told):
+        await tell(db, session, "message.ack", storing.event_data(message))
+
+
+async def _undecryptable(db: AsyncSession, session: Session, told: words.Undecryptable) -> None:
+    data = {
+        "whatsappMessageId": told.whatsapp_id,
+        "chatId": told.chat,
+        "from": told.sender,
+        "withheld": told.withheld,
+    }
+    await tell(db, session, "message.undecryptable", data)
+
+
+async def _call(db: AsyncSession, session: Session, told: words.CallSeen) -> None:
+    data = {"callId": told.call_id, "from": told.sender, "state": told.state}
+    await tell(db, session, "call.received", data)
+
+
+async def _group(db: AsyncSession, session: Session, told: words.GroupChanged) -> None:
+    data = {
+        "groupId": told.group,
+        "author": told.author,
+        "joined": told.joined,
+        "subject": told.subject,
+        "description": told.description,
+        "added": list(told.added),
+        "removed": list(told.removed),
+        "promoted": list(told.promoted),
+        "demoted": list(told.demoted),
+    }
+    await tell(db, session, "group.updated", data)
+
+
+async def _typing(db: AsyncSession, session: Session, told: words.TypingSeen) -> None:
+    data = {"chatId": told.chat, "from": told.sender, "state": told.state}
+    await tell(db, session, "presence.updated", data)
+
+
+async def _presence(db: AsyncSession, session: Session, told: words.PresenceSeen) -> None:
+    data = {"from": told.sender, "available": told.available, "lastSeen": told.last_seen}
+    await tell(db, session, "presence.updated", data)
+
+
+Handler = Callable[[AsyncSession, Session, Any], Awaitable[None]]
+OF_THE_OWNER = frozenset(
+    {words.QrShown, words.PairingCodeShown, words.Paired, words.LoggedInAs, words.StateSeen, words.Fenced}
+)
+HANDLERS: Mapping[type, Handler] = {
+    words.QrShown: _qr,
+    words.PairingCodeShown: _pairing_code,
+    words.Paired: _paired,
+    words.LoggedInAs: _logged_in,
+    words.MessageReceived: _message,
+    words.HistoryReceived: _history,
+    words.ReceiptSeen: _receipt,
+    words.Undecryptable: _undecryptable,
+    words.CallSeen: _call,
+    words.GroupChanged: _group,
+    words.TypingSeen: _typing,
+    words.PresenceSeen: _presence,
+}
+ACTIVITY = frozenset({words.MessageReceived, words.ReceiptSeen, words.TypingSeen, words.PresenceSeen})

@@ -1,0 +1,67 @@
+"""Messages of one tenant, and the same rows as the fleet writes them."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from control_plane.db.tenancy import SystemRepository, TenantRepository
+from control_plane.messages.models import Message, MessageKey
+
+
+class MessageRepository(TenantRepository):
+    async def message(self, message_id: uuid.UUID) -> Message | None:
+        return (await self.session.scalars(self.select(Message).where(Message.id == message_id))).first()
+
+    async def page(
+        self,
+        session_id: uuid.UUID,
+        after: tuple[datetime, uuid.UUID] | None,
+        limit: int,
+        *,
+        chat: str = "",
+        direction: str = "",
+    ) -> Sequence[Message]:
+        query = (
+            self.select(Message)
+            .where(Message.session_id == session_id)
+            .order_by(Message.created_at.desc(), Message.id.desc())
+            .limit(limit)
+        )
+        if chat:
+            query = query.where(Message.chat_id == chat)
+        if direction:
+            query = query.where(Message.direction == direction)
+        if after is not None:
+            query = query.where(tuple_(Message.created_at, Message.id) < after)
+        return (await self.session.scalars(query)).all()
+
+
+class StoredMessages(SystemRepository):
+    async def claim_key(self, **key: Any) -> bool:
+        """False: a message of this key is stored already."""
+        statement = insert(MessageKey).values(**key).on_conflict_do_nothing()
+        result: Any = await self.session.execute(statement)
+        return bool(result.rowcount)
+
+    async def locked(self, message_id: uuid.UUID) -> Message:
+        query = select(Message).where(Message.id == message_id).with_for_update()
+        return (await self.session.scalars(query)).one()
+
+    async def below(self, session_id: uuid.UUID, whatsapp_ids: Sequence[str], ack: int) -> Sequence[Message]:
+        """What this session sent under these ids, and what has not come so far yet; locked."""
+        query = (
+            select(Message)
+            .where(
+                Message.session_id == session_id,
+                Message.direction == "outbound",
+                Message.whatsapp_message_id.in_(whatsapp_ids),
+                Message.ack < ack,
+            )
+            .order_by(Message.id)
+            .with_for_update()
+        )
+        return (await self.session.scalars(query)).all()

@@ -1,0 +1,130 @@
+"""A text on its way: stored as being sent, then sent, then its outcome is stored, whatever it was."""
+
+from datetime import UTC, datetime
+
+from control_plane.db.engine import Database, SystemSite
+from control_plane.errors import AppError, Code
+from control_plane.fleet.repository import FleetRepository
+from control_plane.fleet.worker_client import Address, WorkerClient, WorkerTrouble
+from control_plane.http.principal import Principal
+from control_plane.keyring import Keyring
+from control_plane.messages.chat_ids import parse_chat_id, phone_of
+from control_plane.messages.models import Message
+from control_plane.messages.repository import StoredMessages
+from control_plane.messages.schemas import SendBody
+from control_plane.messages.storing import event_data, store_key_of_sent
+from control_plane.sessions.models import Session
+from control_plane.sessions.repository import SupervisedSessions
+from control_plane.sessions.service import Sessions
+from control_plane.sessions.transitions import tell
+from shared.contracts.fleet import CommandAnswer, Outcome, TextWish
+from shared.ids import new_uuid
+from shared.session_state import SessionState
+
+_PATIENCE = 30.0
+_GONE = frozenset({SessionState.DISCONNECTED, SessionState.AUTH_FAILED, SessionState.LOGGED_OUT})
+
+
+class Sending:
+    def __init__(self, database: Database, client: WorkerClient, keyring: Keyring) -> None:
+        self._database = database
+        self._client = client
+        self._keyring = keyring
+
+    async def send(self, principal: Principal, reference: str, body: SendBody) -> Message:
+        chat = parse_chat_id(body.to)
+        session, message = await self._stored(principal, reference, chat, body.text)
+        answer = await self._attempt(session, message)
+        return await self._settled(message, answer)
+
+    async def _stored(
+        self, principal: Principal, reference: str, chat: str, text: str
+    ) -> tuple[Session, Message]:
+        """Committed before the call, with the epoch of the owner that is to send it."""
+        async with self._database.tenant(principal.user_id) as db:
+            session = await Sessions(db, self._keyring).session(principal, reference)
+            _check_connected(session)
+            message = Message(
+                id=new_uuid(),
+                user_id=session.user_id,
+                session_id=session.id,
+                direction="outbound",
+                type="text",
+                chat_id=chat,
+                sender=f"{session.phone}@s.whatsapp.net" if session.phone else "",
+                recipient=chat,
+                phone=phone_of(chat),
+                text=text,
+                content={},
+                status="sending",
+                ack=0,
+                epoch=session.epoch,
+                history=False,
+                created_at=datetime.now(UTC),
+            )
+            db.add(message)
+            return session, message
+
+    async def _attempt(self, session: Session, message: Message) -> CommandAnswer:
+        address = await self._address(session)
+        if address is None:
+            return CommandAnswer(outcome=Outcome.NOT_CONNECTED)
+        wish = TextWish(epoch=session.epoch, recipient=message.chat_id, text=message.text or "")
+        try:
+            return await self._client.send_text(address, str(session.id), wish, _PATIENCE)
+        except WorkerTrouble as error:
+            outcome = Outcome.UNCERTAIN if error.sent else Outcome.NOT_HERE
+            return CommandAnswer(outcome=outcome, words=str(error))
+
+    async def _address(self, session: Session) -> Address | None:
+        if session.worker_id is None:
+            return None
+        async with self._database.system(SystemSite.SENDING) as db:
+            worker = await FleetRepository(db).worker(session.worker_id)
+            return Address.of(worker) if worker is not None and worker.retired_at is None else None
+
+    async def _settled(self, message: Message, answer: CommandAnswer) -> Message:
+        status = {Outcome.DONE: "sent", Outcome.UNCERTAIN: "uncertain"}.get(answer.outcome, "failed")
+        async with self._database.system(SystemSite.SENDING) as db:
+            (session,) = await SupervisedSessions(db).locked([message.session_id]) or (None,)
+            message = await StoredMessages(db).locked(message.id)
+            message.status, message.error = status, answer.words[:500] or None
+            if answer.outcome is Outcome.DONE:
+                message.whatsapp_message_id, message.ack = answer.whatsapp_id, 1
+                message.sent_at = datetime.now(UTC)
+                await store_key_of_sent(db, message)
+            if session is not None:
+                session.last_activity_at = datetime.now(UTC)
+                kind = "message.failed" if status == "failed" else "message.sent"
+                await tell(db, session, kind, event_data(message) | {"error": message.error})
+        _refuse(answer)
+        return message
+
+
+def _check_connected(session: Session) -> None:
+    if session.status in _GONE:
+        raise AppError(
+            Code.SESSION_NOT_CONNECTED,
+            "Client not found. Please reconnect the session.",
+            extra={"sessionStatus": session.status},
+        )
+    if session.status != SessionState.CONNECTED:
+        raise AppError(
+            Code.SESSION_NOT_READY,
+            f"The session is {session.status}. Try again in a moment.",
+            headers={"Retry-After": "2"},
+            extra={"sessionStatus": session.status},
+        )
+
+
+def _refuse(answer: CommandAnswer) -> None:
+    if answer.outcome is Outcome.NOT_CONNECTED:
+        raise AppError(Code.SESSION_NOT_CONNECTED, "Client session closed. Please reconnect the session.")
+    if answer.outcome is Outcome.NOT_HERE:
+        raise AppError(
+            Code.WORKER_UNREACHABLE,
+            "The session is moving to another worker; nothing was sent. Try again in a moment.",
+            headers={"Retry-After": "2"},
+        )
+    if answer.outcome is Outcome.REFUSED:
+        raise AppError(Code.MESSAGE_REFUSED, f"WhatsApp refused the message: {answer.words[:300]}")

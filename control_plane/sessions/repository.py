@@ -1,0 +1,133 @@
+"""Sessions of one tenant, and the same rows as the fleet sees them."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from control_plane.db.tenancy import SystemRepository, TenantRepository
+from control_plane.fleet.models import Worker
+from control_plane.sessions.models import Pairing, Session, SessionChange, SessionOwner
+from shared.ids import normalise_name, parse_public_id
+
+
+class SessionRepository(TenantRepository):
+    async def by_reference(self, reference: str, *, lock: bool = False) -> Session | None:
+        """By id, or by name within the account."""
+        query = self.select(Session).where(_referred(reference))
+        if lock:
+            query = query.with_for_update()
+        return (await self.session.scalars(query)).first()
+
+    async def page(self, after: tuple[datetime, uuid.UUID] | None, limit: int) -> Sequence[Session]:
+        query = self.select(Session).order_by(Session.created_at.desc(), Session.id.desc()).limit(limit)
+        if after is not None:
+            query = query.where(tuple_(Session.created_at, Session.id) < after)
+        return (await self.session.scalars(query)).all()
+
+    async def primary(self) -> Session | None:
+        return (await self.session.scalars(self.select(Session).where(Session.is_primary))).first()
+
+    async def has_any(self) -> bool:
+        return (await self.session.scalars(self.select(Session).limit(1))).first() is not None
+
+    async def oldest_but(self, session_id: uuid.UUID) -> Session | None:
+        query = self.select(Session).where(Session.id != session_id).order_by(Session.created_at, Session.id)
+        return (await self.session.scalars(query.limit(1))).first()
+
+    async def add(self, **values: Any) -> Session | None:
+        """None when the name is taken."""
+        new = self.insert(Session, **values).on_conflict_do_nothing(index_elements=["user_id", "name"])
+        return (await self.session.scalars(new.returning(Session))).first()
+
+    async def pairing(self, session_id: uuid.UUID) -> Pairing | None:
+        query = self.select(Pairing).where(Pairing.session_id == session_id)
+        return (await self.session.scalars(query)).first()
+
+    async def timeline(
+        self, session_id: uuid.UUID, after: tuple[datetime, uuid.UUID] | None, limit: int
+    ) -> Sequence[SessionChange]:
+        query = (
+            self.select(SessionChange)
+            .where(SessionChange.session_id == session_id)
+            .order_by(SessionChange.created_at.desc(), SessionChange.id.desc())
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(tuple_(SessionChange.created_at, SessionChange.id) < after)
+        return (await self.session.scalars(query)).all()
+
+
+class SupervisedSessions(SystemRepository):
+    """Whoever locks a worker's row as well has locked it before."""
+
+    async def of_user(self, user_id: uuid.UUID, reference: str, *, lock: bool = True) -> Session | None:
+        query = select(Session).where(Session.user_id == user_id, _referred(reference))
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        return (await self.session.scalars(query)).first()
+
+    async def locked(self, ids: Sequence[uuid.UUID]) -> Sequence[Session]:
+        """In one order for everybody, so that nobody waits for each other."""
+        query = select(Session).where(Session.id.in_(ids)).order_by(Session.id).with_for_update()
+        return (await self.session.scalars(query.execution_options(populate_existing=True))).all()
+
+    async def of_worker(self, worker_id: str, *, lock: bool = False) -> Sequence[Session]:
+        query = select(Session).where(Session.worker_id == worker_id).order_by(Session.id)
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        return (await self.session.scalars(query)).all()
+
+    async def orphans(self, limit: int) -> Sequence[Session]:
+        """Wanted, and without a worker that lives. Those that somebody else looks after now are left out."""
+        dead = select(Worker.id).where(Worker.retired_at.is_not(None))
+        query = (
+            select(Session)
+            .where(Session.wanted == "run", or_(Session.worker_id.is_(None), Session.worker_id.in_(dead)))
+            .order_by(Session.status_at, Session.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def assigned_counts(self) -> dict[str, int]:
+        query = (
+            select(Session.worker_id, func.count())
+            .where(Session.worker_id.is_not(None), Session.wanted == "run")
+            .group_by(Session.worker_id)
+        )
+        rows: Any = (await self.session.execute(query)).all()
+        return {str(worker): int(count) for worker, count in rows}
+
+    async def owned(
+        self, worker_id: str, keys: Sequence[tuple[uuid.UUID, int]]
+    ) -> set[tuple[uuid.UUID, int]]:
+        """Which of these sessions this worker owned at these epochs."""
+        query = select(SessionOwner.session_id, SessionOwner.epoch).where(
+            SessionOwner.worker_id == worker_id,
+            tuple_(SessionOwner.session_id, SessionOwner.epoch).in_(keys),
+        )
+        rows: Any = (await self.session.execute(query)).all()
+        return {(session, int(epoch)) for session, epoch in rows}
+
+    async def put_pairing(self, session: Session, **values: Any) -> None:
+        whole = {"user_id": session.user_id, "epoch": session.epoch, **values}
+        new = insert(Pairing).values(session_id=session.id, **whole)
+        await self.session.execute(new.on_conflict_do_update(index_elements=["session_id"], set_=whole))
+
+    async def drop_pairing(self, session_id: uuid.UUID) -> None:
+        await self.session.execute(delete(Pairing).where(Pairing.session_id == session_id))
+
+
+def _referred(reference: str) -> ColumnElement[bool]:
+    identity = parse_public_id("ses", reference)
+    name = normalise_name(reference)
+    ways: list[ColumnElement[bool]] = []
+    if identity is not None:
+        ways.append(Session.id == identity)
+    if name is not None:
+        ways.append(Session.name == name)
+    return or_(*ways) if ways else Session.id.is_(None)

@@ -1,0 +1,51 @@
+"""From what a client saw to what is stored: the end of a client may be the end of what its owner wants."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control_plane.sessions.models import Session
+from control_plane.sessions.transitions import tell, transition
+from shared.contracts.told import Meaning, Then
+from shared.session_state import Reason, SessionState
+
+# Replaced so soon after the take-over: that was the dying predecessor, which came back once more.
+_PREDECESSOR = timedelta(seconds=60)
+_MOST_COMEBACKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Comeback:
+    """A session that is to be assigned anew, after a pause that grows."""
+
+    session: Session
+    after: float
+
+
+async def state_told(db: AsyncSession, session: Session, meaning: Meaning) -> Comeback | None:
+    """By its present owner."""
+    if meaning.reason is Reason.REPLACED and _is_predecessor(session):
+        session.comebacks += 1
+        await transition(db, session, SessionState.RECOVERING, Reason.MOVING, "the predecessor came back")
+        return Comeback(session, 2.0 ** (session.comebacks - 1))
+    if meaning.then is not Then.GO_ON:
+        session.wanted = "stop"
+    if meaning.then is Then.FORGET or meaning.reason is Reason.CREDENTIALS_LOST:
+        session.device_jid = None
+    await transition(db, session, meaning.state, meaning.reason, _detail(meaning))
+    if meaning.reason is Reason.CREDENTIALS_LOST:
+        await tell(db, session, "session.credentials_lost", {"action": "connect and scan again"})
+    return None
+
+
+def _is_predecessor(session: Session) -> bool:
+    if session.assigned_at is None or session.comebacks >= _MOST_COMEBACKS or session.epoch <= 1:
+        return False
+    return datetime.now(UTC) - session.assigned_at < _PREDECESSOR
+
+
+def _detail(meaning: Meaning) -> str:
+    if meaning.seconds is None:
+        return meaning.detail
+    return f"{meaning.detail}; for {meaning.seconds} s".lstrip("; ")

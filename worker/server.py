@@ -1,0 +1,133 @@
+"""What a worker answers over HTTP: how it is, and what the control plane wants done."""
+
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+import msgspec
+from aiohttp import web
+
+from shared.contracts.fleet import CommandAnswer, Outcome, Standing, TextWish
+from shared.contracts.messages import OutgoingMessage, Text
+from shared.internal_auth import SIGNATURE_HEADER, is_signed
+from worker.agent import Agent
+from worker.engines.words import Send
+from worker.metrics import CONTENT_TYPE, metrics_of
+from worker.whatsapp.port import NotConnected, Refused, Uncertain
+
+_LARGEST_BODY = 1 << 20
+_OPEN = frozenset({"/health/live", "/health/ready", "/metrics"})
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """Bound before the agent exists: its port is a part of how the worker introduces itself."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._agent: Agent | None = None
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_in_json, self._signed])
+        app.router.add_get("/health/live", self._live)
+        app.router.add_get("/health/ready", self._ready)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/standing", self._standing)
+        app.router.add_post("/sessions/{session}/text", self._text)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+
+    async def __aenter__(self) -> Self:
+        """OSError when the port is taken."""
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        port = self._runner.addresses[0][1]
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{port}"
+
+    def serve(self, agent: Agent) -> None:
+        self._agent = agent
+
+    @web.middleware
+    async def _signed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in _OPEN:
+            return await handler(request)
+        known = self._agent.client.registered if self._agent is not None else None
+        body, header = await request.read(), request.headers.get(SIGNATURE_HEADER, "")
+        if known is None or not is_signed(known.token, request.method, request.raw_path, body, header):
+            return _problem(401, "not_signed", "Only the control plane of this worker may ask for this.")
+        return await handler(request)
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        agent = self._agent
+        if agent is not None and agent.ready:
+            return web.json_response({"status": "ready"})
+        trouble = agent.guard.trouble if agent is not None else ""
+        return _problem(503, "not_ready", trouble or "This worker is not registered, or its lease is over.")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        body = metrics_of(self._known()) if self._agent is not None else b""
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+    async def _standing(self, _: web.Request) -> web.Response:
+        known = self._known().client.registered
+        assert known is not None  # noqa: S101 (its token has signed this call)
+        return _answer(Standing(worker_id=known.worker_id, incarnation=known.incarnation))
+
+    async def _text(self, request: web.Request) -> web.Response:
+        try:
+            wish = msgspec.json.decode(await request.read(), type=TextWish)
+        except msgspec.MsgspecError as error:
+            return _problem(400, "invalid_body", str(error))
+        return _answer(await self._send(request.match_info["session"], wish))
+
+    async def _send(self, session: str, wish: TextWish) -> CommandAnswer:
+        agent = self._known()
+        spec = agent.node.engines.spec_of(session)
+        # Sessions in files run on without a lease: nobody else can have them.
+        without_lease = agent.shares_its_store and agent.lease.over
+        if spec is None or without_lease or not agent.board.runs(session, wish.epoch):
+            return CommandAnswer(outcome=Outcome.NOT_HERE)
+        message = OutgoingMessage(content=Text(text=wish.text))
+        try:
+            sent = await agent.node.engines.send(session, Send(recipient=wish.recipient, message=message))
+        except NotConnected:
+            return CommandAnswer(outcome=Outcome.NOT_CONNECTED)
+        except Refused as error:
+            return CommandAnswer(outcome=Outcome.REFUSED, words=str(error))
+        except Uncertain as error:
+            return CommandAnswer(outcome=Outcome.UNCERTAIN, words=str(error))
+        return CommandAnswer(outcome=Outcome.DONE, whatsapp_id=sent.whatsapp_id, timestamp=sent.timestamp)
+
+    def _known(self) -> Agent:
+        assert self._agent is not None  # noqa: S101 (signed calls come in later)
+        return self._agent
+
+
+@web.middleware
+async def _in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Also what the framework itself refuses."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        code = error.reason.lower().replace(" ", "_")
+        return _problem(error.status, code, f"{error.reason}: {request.method} {request.path}")
+
+
+def _problem(status: int, code: str, detail: str) -> web.Response:
+    return web.json_response({"code": code, "detail": detail}, status=status)
+
+
+def _answer(what: msgspec.Struct) -> web.Response:
+    return web.Response(body=msgspec.json.encode(what), content_type="application/json")
