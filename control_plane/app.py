@@ -147,7 +147,7 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
         nudges=nudges,
         probes=Probes(database, worker_client, nudges),
         comebacks=Comebacks(database),
-        replica_beat=ReplicaBeat(database),
+        replica_beat=ReplicaBeat(database, settings.lease_seconds),
         emulator=Emulator(settings),
     )
 

@@ -20,8 +20,8 @@ from worker.node import Node, Written
 from worker.nudges import follow_nudges
 from worker.orders import Orders, Seen
 from worker.pairing_codes import PairingCodes
-from worker.pauses import Pauses
 from worker.recovery import Recovery
+from worker.registration import Registration
 from worker.settings import Settings
 from worker.spool import Lane
 from worker.spool_guard import SpoolGuard
@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 VERSION = "0.1.0"
 # A heartbeat that hangs must leave time for another one within the same lease.
 _BEAT_PATIENCE = 0.3
-_STOP_PATIENCE = 10.0
-_HOPELESS = frozenset({401, 403, 409, 422})
 
 
 class Agent:
@@ -55,6 +53,7 @@ class Agent:
         self.beats = {"accepted": 0, "refused": 0, "unreachable": 0}
         self._codes = PairingCodes(node.engines, self.orders.pairing_phones, node.tell)
         self._renewal = StoreRenewal(node.store, str(settings.worker_id))
+        self._registration = Registration(client, self.lease.moment, self._introduction())
         self._load = MachineLoad()
         self._reached = False
         self._nudge = asyncio.Event()
@@ -94,7 +93,8 @@ class Agent:
 
     async def _serve(self) -> None:
         while True:
-            registered = await self._register()
+            registered, sent_at = await self._registration.run()
+            self._begin(registered, sent_at)
             async with companions(*self._work(registered)):
                 await self._beat_until_it_is_over(registered)
             self.client.forget()
@@ -106,25 +106,6 @@ class Agent:
         if registered.recovery_required and not self.draining:
             work.append(Recovery(self.client, self.orders, self.board).run())
         return work
-
-    async def _register(self) -> Registered:
-        pauses = Pauses()
-        while True:
-            sent_at = self.lease.moment()
-            try:
-                registered = await self.client.register(self._introduction())
-            except Unreachable as error:
-                reason = str(error)
-                log.warning("control_plane_not_ready", extra={"fields": {"reason": reason}})
-            except Refusal as refusal:
-                fields = {"status": refusal.status, "code": refusal.code, "detail": refusal.detail}
-                log.error("registration_refused", extra={"fields": fields})
-                if refusal.status in _HOPELESS:
-                    pauses.stretch()
-            else:
-                self._begin(registered, sent_at)
-                return registered
-            await pauses.wait()
 
     def _introduction(self) -> Register:
         settings = self.settings

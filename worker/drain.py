@@ -24,6 +24,7 @@ class Drain:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._stopped: list[SeenState] = []
+        self._all_stopped = False
         self._news = asyncio.Event()
 
     async def run(self) -> None:
@@ -44,10 +45,11 @@ class Drain:
         releasing = asyncio.create_task(self._release())
         try:
             await asyncio.gather(*(self._stop(session, limit) for session in sessions))
+            self._all_stopped = True
+            self._news.set()
+            await releasing
         finally:
             releasing.cancel()
-            await asyncio.gather(releasing, return_exceptions=True)
-        await self._release_those_stopped()
 
     async def _stop(self, session: str, limit: asyncio.Semaphore) -> None:
         async with limit:
@@ -58,15 +60,12 @@ class Drain:
 
     async def _release(self) -> None:
         """As soon as some have stopped: others wait to start them."""
-        while True:
+        while self._stopped or not self._all_stopped:
             await self._news.wait()
             self._news.clear()
-            await self._release_those_stopped()
-
-    async def _release_those_stopped(self) -> None:
-        stopped = tuple(self._stopped)
-        await self._agent.orders.release(*stopped)
-        del self._stopped[: len(stopped)]
+            stopped = tuple(self._stopped)
+            await self._agent.orders.release(*stopped)
+            del self._stopped[: len(stopped)]
 
 
 def end_at_the_latest() -> None:

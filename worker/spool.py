@@ -5,7 +5,6 @@ The library acknowledges a message to the network before we see it: from then on
 
 import asyncio
 import logging
-import os
 import secrets
 import sqlite3
 import time
@@ -20,28 +19,13 @@ import msgspec
 from shared.contracts.messages import ReceivedFile
 from shared.contracts.told import HistoryReceived, MessageReceived, Told
 from shared.ids import Epoch
+from worker.spool_file import open_spool
 
 log = logging.getLogger(__name__)
 
 # An event waits so long for others before they are written, and fsynced, together.
 _BATCH_SECONDS = 0.02
 _RETRY_SECONDS = 1.0
-_FORM = 2
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL, epoch INTEGER NOT NULL,
-    at REAL NOT NULL, told BLOB NOT NULL, lane INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS unfetched (
-    position INTEGER PRIMARY KEY, session TEXT NOT NULL, epoch INTEGER NOT NULL,
-    at REAL NOT NULL, told BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS refused (
-    position INTEGER PRIMARY KEY, session TEXT NOT NULL, epoch INTEGER NOT NULL,
-    at REAL NOT NULL, told BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS ix_events_lane ON events (lane, position);
-"""
-# What an earlier form lacks; none of its events may be lost.
-_FROM_FORM = {1: "ALTER TABLE events ADD COLUMN lane INTEGER NOT NULL DEFAULT 0;"}
 _INSERT = "INSERT INTO events (session, epoch, at, told, lane) VALUES (?, ?, ?, ?, ?)"
 _COLUMNS = "position, session, epoch, at, told"
 
@@ -95,7 +79,7 @@ class Spool:
         self.news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._database = await self._run(_open, self._path)
+        self._database = await self._run(open_spool, self._path)
         self.id = await self._run(self._identity)
         for lane in Lane:
             self._waiting[lane] = await self.count(lane)
@@ -242,35 +226,3 @@ def has_file(told: Told) -> bool:
 
 def lane_of(told: Told) -> Lane:
     return Lane.HISTORY if isinstance(told, HistoryReceived) else Lane.NEWS
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        return _opened(path)
-    except sqlite3.DatabaseError as error:
-        # Kept for somebody to look into: it may hold messages that nobody else has.
-        ending = f".broken-{int(time.time())}"
-        for part in ("", "-wal", "-shm"):
-            file = path.with_name(path.name + part)
-            if file.exists():
-                file.rename(file.with_name(file.name + ending))
-        log.error("spool_was_broken", extra={"fields": {"reason": str(error), "kept_with": ending}})
-        return _opened(path)
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        # Each commit is on the disk before anybody is told that it is safe.
-        database.execute("PRAGMA synchronous = FULL")
-        (form,) = database.execute("PRAGMA user_version").fetchone()
-        if form not in {0, _FORM, *_FROM_FORM}:
-            raise sqlite3.DatabaseError(f"the spool has the form {form} of another release")
-        database.executescript(f"{_FROM_FORM.get(form, '')}{_SCHEMA}PRAGMA user_version = {_FORM};")
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database

@@ -82,6 +82,7 @@ class Uplink:
             if self._client.registered is None:
                 self._again.clear()
                 await self._again.wait()
+                self._again.clear()
             self._spool.news.clear()
             batch = await self._next()
             if batch is None:

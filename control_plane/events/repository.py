@@ -4,10 +4,11 @@ A sequence or a time alone would skip the rows of a transaction that commits lat
 that horizon nothing can appear any more, so a place that was passed is passed for good.
 """
 
+import asyncio
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ARRAY, BigInteger, Select, Text, Uuid, any_, cast, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +18,9 @@ from control_plane.db.transaction_id import TransactionId
 from control_plane.events.models import LoggedEvent
 from control_plane.events.places import Place
 from control_plane.events.schemas import Wanted, place_of
+
+Read = TypeVar("Read")
+_PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,20 @@ class FleetEvents(SystemRepository):
     async def after(self, place: Place, limit: int, users: Collection[uuid.UUID]) -> Stretch:
         statement = select(LoggedEvent).where(LoggedEvent.user_id == any_(literal(list(users), ARRAY(Uuid))))
         return await _stretch(self.session, statement, place, limit)
+
+
+async def to_its_end(reading: Coroutine[Any, Any, Read]) -> Read:
+    """A query that is cancelled in the middle costs its connection, and these are cancelled often."""
+    task = asyncio.ensure_future(reading)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=_PATIENCE)
+        if not task.done():
+            task.cancel()
+        elif not task.cancelled():
+            task.exception()  # it is nobody's any more
+        raise
 
 
 async def _stretch(

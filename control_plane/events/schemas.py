@@ -17,6 +17,7 @@ from shared.ids import parse_public_id, public_id
 class EventType(StrEnum):
     SESSION_STATUS = "session.status"
     SESSION_QR = "session.qr"
+    SESSION_AUTHENTICATED = "session.authenticated"
     SESSION_PAIRING_CODE = "session.pairing_code"
     SESSION_EXPIRING = "session.expiring"
     SESSION_CREDENTIALS_LOST = "session.credentials_lost"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from control_plane.db.engine import Database
 from control_plane.errors import AppError
 from control_plane.events.models import LoggedEvent
 from control_plane.events.places import Place, Places
-from control_plane.events.repository import Stretch, TenantEvents
+from control_plane.events.repository import Stretch, TenantEvents, to_its_end
 from control_plane.events.schemas import Envelope, Wanted, place_of
 from control_plane.events.subscription import StreamEndedError, Subscription
 from control_plane.events.tail import Tail
@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "text/event-stream"
 _HISTORY_AT_ONCE = 200
+_CHUNK_BYTES = 64 * 1024
 # A connection that takes nothing for so long has no reader at its other end.
 _STALL_SECONDS = 10.0
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no", "vary": "Accept"}
@@ -160,9 +161,9 @@ class EventReader:
             more = True
             while more:
                 await self._check()
-                stretch = await self._read()
-                if stretch.events:
-                    yield self._frames(stretch.events)
+                stretch = await to_its_end(self._read())
+                for chunk in self._frames(stretch.events):
+                    yield chunk
                 self._place, more = stretch.end, stretch.more
             behind = self._subscription.overflowed
         self._subscription.go_live()
@@ -181,7 +182,8 @@ class EventReader:
             fresh = [event for event in events if place_of(event) > self._place]
             if fresh:
                 self._place = place_of(fresh[-1])
-                yield self._frames(fresh)
+                for chunk in self._frames(fresh):
+                    yield chunk
             elif time.monotonic() - spoke_at >= pulse.comment_seconds:
                 yield b": alive\n\n"
             else:
@@ -204,8 +206,16 @@ class EventReader:
             return
         authorize(principal, self._asked.rule)
 
-    def _frames(self, events: list[LoggedEvent]) -> bytes:
-        return b"".join(self._frame(event) for event in events)
+    def _frames(self, events: list[LoggedEvent]) -> Iterator[bytes]:
+        """Some together, yet never so much that a slow line cannot take it in time."""
+        chunk = b""
+        for event in events:
+            chunk += self._frame(event)
+            if len(chunk) >= _CHUNK_BYTES:
+                yield chunk
+                chunk = b""
+        if chunk:
+            yield chunk
 
     def _frame(self, event: LoggedEvent) -> bytes:
         head = f"id: {self._cursor(place_of(event))}\nevent: {event.type}\ndata: ".encode()

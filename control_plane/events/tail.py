@@ -17,7 +17,7 @@ from control_plane.db.engine import Database, SystemSite
 from control_plane.errors import AppError, Code
 from control_plane.events.hints import CHANNEL
 from control_plane.events.places import Place
-from control_plane.events.repository import FleetEvents
+from control_plane.events.repository import FleetEvents, to_its_end
 from control_plane.events.schemas import Wanted
 from control_plane.events.subscription import Subscription
 from control_plane.redis_map import REDIS_FAILURES
@@ -117,7 +117,7 @@ class Tail:
                 await self._occupied.wait()
             self._wake.clear()
             try:
-                await self._look()
+                await to_its_end(self._look())
                 self._failures = 0
             except Exception as error:
                 self._failures += 1

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from control_plane.db.base import Base
 from control_plane.db.claims import Depth, depth
 from control_plane.db.engine import Database, SystemSite
+from control_plane.db.fleet_counts import worker_counts
 from control_plane.db.migrations import applied_revision, newest_revision
 
 _PATIENCE = 2.0
@@ -47,13 +48,16 @@ class Health:
         return Readiness(_overall(checks, needed=set(checks)), checks)
 
     async def report(self) -> dict[str, Any]:
-        database, redis, queues = await asyncio.gather(self.database(), self.redis(), self.queues())
+        database, redis, queues, workers = await asyncio.gather(
+            self.database(), self.redis(), self.queues(), self.workers()
+        )
         checks = {"database": database, "redis": redis}
         return {
             "status": _overall(checks, needed={"database"}),
             "version": self._version,
             "uptimeSeconds": round(time.monotonic() - self._started),
             "checks": checks,
+            "workers": workers,
             "queues": queues,
         }
 
@@ -62,6 +66,14 @@ class Health:
         try:
             async with asyncio.timeout(_PATIENCE), self._database.system(SystemSite.HEALTH) as session:
                 return {name: await depth(session, model) for name, model in self._queues.items()}
+        except Exception:
+            return None
+
+    async def workers(self) -> dict[str, int] | None:
+        """How many are live, are draining and are gone; None while the database cannot tell."""
+        try:
+            async with asyncio.timeout(_PATIENCE), self._database.system(SystemSite.HEALTH) as session:
+                return await worker_counts(session)
         except Exception:
             return None
 

@@ -33,12 +33,18 @@ async def take_over(db: AsyncSession, worker_id: str, incarnation: int, why: str
     if not proven and is_live(worker, now):
         return 0  # it renewed in the meantime
     worker.retired_at, worker.retired_reason = now, why
-    worker.failures += 1
+    # One that was asked to end, and did, has not failed.
+    left = proven and worker.draining
+    worker.failures += not left
     moved = 0
     for session in await assignments.sessions.of_worker(worker_id, lock=True):
         if session.wanted == RUN:
             moved += await place_again(assignments, session, now, Reason.WORKER_LOST)
-    assignments.fleet.note(worker_id, "lost", why=why, moved=moved, incarnation=incarnation)
+    kind = "left" if left else "lost"
+    assignments.fleet.note(worker_id, kind, why=why, moved=moved, incarnation=incarnation)
+    if left:
+        log.info("worker_left", worker_id=worker_id, moved=moved)
+        return moved
     await assignments.fleet.count_repair("worker_taken_over")
     log.warning("worker_taken_over", worker_id=worker_id, why=why, moved=moved)
     return moved

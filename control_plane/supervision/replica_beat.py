@@ -11,11 +11,13 @@ from shared.ids import new_uuid
 
 log = structlog.get_logger(__name__)
 
-_EVERY = 2.0
+# Of a lease. A worker asks after a third of one whether any replica is there.
+_PART = 2 / 15
 
 
 class ReplicaBeat:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lease_seconds: float) -> None:
+        self._every = lease_seconds * _PART
         self._database = database
         self._id = new_uuid()
         self._task: asyncio.Task[None] | None = None
@@ -38,7 +40,7 @@ class ReplicaBeat:
                 await self.beat()
             except Exception as error:
                 log.warning("replica_beat_failed", error=type(error).__name__)
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(self._every)
 
     async def beat(self) -> None:
         async with self._database.system(SystemSite.SUPERVISION) as db:

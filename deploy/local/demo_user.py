@@ -20,6 +20,15 @@ def answers(url: str) -> bool:
         return False
 
 
+def live_workers(api: str) -> int:
+    """How many have registered with the control plane; 0 while it does not tell."""
+    try:
+        with _OPENER.open(f"{api}/health", timeout=5) as answer:
+            return int((json.load(answer).get("workers") or {}).get("live", 0))
+    except (OSError, ValueError):
+        return 0
+
+
 def make_demo_user(api: str, accounts: DemoAccounts) -> None:
     person = {"email": accounts.user_email, "password": accounts.user_password}
     status, answer = _ask(api, "POST", "/v1/auth/register", {**person, "name": "Demo"})

@@ -8,7 +8,7 @@ from deploy.local.child import Child
 from deploy.local.children import ADMIN_ACCOUNT, CHECKS, CHILDREN, CREDENTIAL_STORE, SANDBOX, ChildRow
 from deploy.local.data_folder import DataFolder
 from deploy.local.demo_accounts import read_accounts, remember_demo
-from deploy.local.demo_user import answers, make_demo_user
+from deploy.local.demo_user import answers, live_workers, make_demo_user
 from deploy.local.embedded_server import EmbeddedServer
 from deploy.local.errors import LaunchError
 from deploy.local.postgres import EmbeddedPostgres
@@ -22,6 +22,7 @@ from deploy.local.terminal import Terminal
 from deploy.local.valkey import EmbeddedValkey
 
 _READY_SECONDS = 30.0
+_WORKER_SECONDS = 20.0
 
 
 class Launch:
@@ -62,6 +63,7 @@ class Launch:
         self._steps.run(CHECKS, here)
         here = self._start_children(here)
         self._make_demo_user(here)
+        self._await_worker(here)
         self._here = here
         self._write_record()
         self._greet(here)
@@ -105,6 +107,13 @@ class Launch:
             with self._terminal.step(row.title):
                 self._wait_until_ready(self._spawn(row, here), row, here)
         return here
+
+    def _await_worker(self, here: Surroundings) -> None:
+        """Who connects a session at once must find one; without it the rest can be looked at."""
+        end = time.monotonic() + _WORKER_SECONDS
+        with self._terminal.step("Worker's registration"):
+            while not live_workers(here.api) and time.monotonic() < end:
+                self._signals.pause(0.05)
 
     def _await_sandbox(self, here: Surroundings) -> Surroundings:
         """Only workers need more of it than is known from the beginning; without it all others run."""

@@ -105,9 +105,11 @@ async def test_clients_end_with_a_lease_that_nobody_renews_and_come_back_with_th
         plane.hold_heartbeats()
         await plane.until(lambda: plane.incarnation == 2)
         assert "lease_over" in worker.log
+        plane.release_heartbeats()
+        await plane.until(lambda: bool(plane.beats) and plane.beats[-1].incarnation == 2)
+        assert plane.beats[-1].states == ()
         await fence.raise_to(2)
         plane.start = [again]
-        plane.release_heartbeats()
         await plane.until(lambda: status(plane, again) is SessionState.CONNECTED)
 
 

@@ -1,6 +1,7 @@
 """The uplink, with a real spool and over real HTTP: order, lanes, repetitions, and what is told once."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,9 +180,10 @@ async def test_a_code_that_was_scanned_is_told_no_more(parts: Parts):
     parts.uplink.heard(parts.spec, qr(1), None)
     parts.uplink.heard(parts.spec, PAIRED, None)
     await parts.register()
-    await parts.append(seen(1))
-    await parts.flushed()
-    assert [type(event.told) for event in parts.plane.events()] == [PresenceSeen]
+    other = dataclasses.replace(parts.spec, session_id=SessionId(new_uuid()))
+    parts.uplink.heard(other, qr(2), None)
+    assert (await parts.plane.told(QrShown)).number == 2
+    assert [event.session_id for event in parts.plane.events()] == [other.session]
 
 
 async def test_the_name_of_a_spool_outlives_its_process(tmp_path: Path):

@@ -1,0 +1,166 @@
+"""The fleet as its users meet it: processes, PostgreSQL, the real library, virtual phones."""
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import TEMPLATE
+from tests.fleet.stage import SHORT_LEASES, Stage, freeze, stage
+from tests.waiting import until
+
+_ANN = "+4915100000011"
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(tmp_path, TEMPLATE, **SHORT_LEASES) as opened:
+        yield opened
+
+
+async def test_from_a_card_to_messages_both_ways(fleet: Stage):
+    await fleet.call("POST", "/v1/sessions", 201, json={"name": "Shop_One", "sandbox": True})
+    refused = await fleet.call("POST", "/v1/sessions/shop-one/connect", 503)
+    assert refused["code"] == "no_worker_available"
+    await fleet.start_worker("worker-1")
+    connecting = await fleet.call("POST", "/v1/sessions/shop-one/connect", 202, json={"wait": 20})
+    assert (connecting["status"], connecting["workerId"]) == ("qr_pending", "worker-1")
+    shown = await fleet.call("GET", "/v1/sessions/shop-one/qr", 200)
+    assert shown["code"] == connecting["qr"]["code"]
+    assert shown["png"].startswith("data:image/png;base64,")
+    picture = await fleet.call("GET", "/v1/sessions/shop-one/qr", 200, headers={"Accept": "image/png"})
+    assert picture.startswith(b"\x89PNG")
+    drawing = await fleet.call("GET", "/v1/sessions/shop-one/qr", 200, headers={"Accept": "image/svg+xml"})
+    assert b"<svg" in drawing
+    await fleet.call("POST", "/v1/sandbox/sessions/shop-one/scan", 200, json={})
+    await fleet.connected("shop-one")
+    assert (await fleet.call("GET", "/v1/sessions/shop-one/qr", 404))["code"] == "no_qr"
+
+    await fleet.call("POST", "/v1/sandbox/sessions/shop-one/incoming", 201, json={"from": _ANN, "text": "hi"})
+    body = {"to": _ANN, "text": "hello \N{WAVING HAND SIGN}"}
+    sent = await fleet.call("POST", "/v1/sessions/shop-one/messages", 201, json=body)
+    assert sent["status"] == "sent"
+    assert sent["whatsappMessageId"]
+
+    async def all_there() -> bool:
+        one = await fleet.call("GET", f"/v1/messages/{sent['id']}", 200)
+        return bool(one["status"] == "delivered" and "hi" in await fleet.texts("shop-one", "inbound"))
+
+    await until(all_there)
+    inbox = await fleet.call("GET", "/v1/sandbox/sessions/shop-one/inbox", 200, params={"from": _ANN})
+    assert [item["text"] for item in inbox["items"]] == ["hello \N{WAVING HAND SIGN}"]
+    events = (await fleet.call("GET", "/v1/events?limit=200", 200))["items"]
+    assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+    kinds = {event["type"] for event in events}
+    assert kinds >= {"session.status", "session.qr", "message.sent", "message.received", "message.ack"}
+
+    await fleet.call("POST", "/v1/sessions/shop-one/disconnect", 200)
+    refused = await fleet.call("POST", "/v1/sessions/shop-one/messages", 409, json=body)
+    assert refused["detail"] == "Client not found. Please reconnect the session."
+    await fleet.call("POST", "/v1/sessions/shop-one/connect", 202)
+    await fleet.connected("shop-one")
+    await fleet.call("POST", "/v1/sessions/shop-one/logout", 202)
+
+    async def logged_out() -> bool:
+        return str((await fleet.session("shop-one"))["status"]) == "logged_out"
+
+    await until(logged_out)
+    assert await fleet.overlaps() == []
+
+
+async def test_sessions_of_a_killed_worker_live_on_elsewhere_without_a_scan(fleet: Stage):
+    first = await fleet.start_worker("worker-1")
+    names = [f"shop-{number}" for number in range(1, 5)]
+    for name in names:
+        await fleet.new_session(name)
+    await fleet.start_worker("worker-2")
+    await first.kill()
+    await fleet.connected(*names, on="worker-2")
+    for name in names:
+        await fleet.phone_writes(name, _ANN, f"to {name}")
+        body = {"to": _ANN, "text": f"from {name}"}
+        assert (await fleet.call("POST", f"/v1/sessions/{name}/messages", 201, json=body))["status"] == "sent"
+        assert ("recovering", "worker_lost") in await fleet.timeline(name)
+
+    async def heard() -> bool:
+        return all([f"to {name}" in await fleet.texts(name, "inbound") for name in names])
+
+    await until(heard)
+    assert await fleet.overlaps() == []
+
+
+async def test_a_worker_that_is_asked_to_end_hands_its_sessions_over(fleet: Stage):
+    first = await fleet.start_worker("worker-1")
+    await fleet.new_session("shop-1")
+    await fleet.new_session("shop-2")
+    await fleet.start_worker("worker-2")
+    first.signal(signal.SIGTERM)
+    assert await first.ended(within=20) == 0
+    await fleet.connected("shop-1", "shop-2", on="worker-2")
+    assert ("recovering", "moving") in await fleet.timeline("shop-1")
+    assert await fleet.overlaps() == []
+
+
+async def test_a_worker_that_comes_back_alone_restores_its_sessions(fleet: Stage):
+    first = await fleet.start_worker("worker-1")
+    await fleet.new_session("shop-1")
+    await fleet.new_session("shop-2")
+    await first.kill()
+    again = await fleet.start_worker("worker-1")
+    await fleet.connected("shop-1", "shop-2", on="worker-1")
+    assert "2 restored, 0 failed" in await again.said("Session restoration complete")
+    assert await fleet.overlaps() == []
+
+
+async def test_nothing_moves_and_nothing_is_lost_while_the_control_plane_is_away(fleet: Stage):
+    await fleet.start_worker("worker-1")
+    await fleet.new_session("shop-1")
+    await fleet.phone_writes("shop-1", _ANN, "before")
+    epochs = (await fleet.call("GET", "/v1/sessions/shop-1/timeline", 200))["items"][0]["epoch"]
+    number = (await fleet.session("shop-1"))["phone"].lstrip("+")
+    await fleet.api.kill()
+    await fleet.background.kill()
+    # Straight to the emulated network, for nobody else is there.
+    await _write_past_the_api(fleet, number, [f"while away {number}" for number in range(5)])
+    await fleet.workers["worker-1"].said("lease_renewed_at_the_store")
+    await fleet.start_api()
+
+    async def heard() -> bool:
+        return sorted(await fleet.texts("shop-1", "inbound")) == [
+            "before",
+            *(f"while away {number}" for number in range(5)),
+        ]
+
+    await until(heard, within=30)
+    await fleet.connected("shop-1", on="worker-1")
+    page = await fleet.call("GET", "/v1/sessions/shop-1/timeline", 200)
+    assert page["items"][0]["epoch"] == epochs
+    assert await fleet.overlaps() == []
+
+
+async def test_a_frozen_worker_is_given_up_and_stops_by_itself(fleet: Stage):
+    first = await fleet.start_worker("worker-1")
+    await fleet.new_session("shop-1")
+    await fleet.start_worker("worker-2")
+    freeze(first)
+    await fleet.connected("shop-1", on="worker-2", within=40)
+    first.signal(signal.SIGCONT)
+
+    async def heard() -> bool:
+        return "after" in await fleet.texts("shop-1", "inbound")
+
+    await fleet.phone_writes("shop-1", _ANN, "after")
+    await until(heard)
+    await fleet.connected("shop-1", on="worker-2")
+
+
+async def _write_past_the_api(fleet: Stage, number: str, texts: list[str]) -> None:
+    headers = {"Authorization": f"Bearer {fleet.sandbox['controlToken']}"}
+    async with httpx.AsyncClient(base_url=fleet.sandbox["controlUrl"], headers=headers) as client:
+        for text in texts:
+            answer = await client.post(
+                f"/phones/{_ANN.lstrip('+')}/messages", json={"to": number, "type": "text", "text": text}
+            )
+            assert answer.status_code == 201, answer.text
