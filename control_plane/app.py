@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -35,6 +35,7 @@ from control_plane.events.controller import EventController
 from control_plane.events.places import Places
 from control_plane.events.stream import EventSource
 from control_plane.events.tail import Tail
+from control_plane.fleet.routing import Routes
 from control_plane.fleet.tokens import WorkerTokens
 from control_plane.fleet.worker_client import WorkerClient
 from control_plane.http import openapi
@@ -57,6 +58,7 @@ from control_plane.sandbox.emulator import Emulator
 from control_plane.sessions.controller import SessionController
 from control_plane.settings import Settings
 from control_plane.supervision.comebacks import Comebacks
+from control_plane.supervision.fleet_controller import FleetController, JoinTokenController
 from control_plane.supervision.nudges import Nudges
 from control_plane.supervision.probe import Probes
 from control_plane.supervision.replica_beat import ReplicaBeat
@@ -172,8 +174,10 @@ def litestar_app(parts: Parts) -> Litestar:
             WishController,
             MessageController,
             SandboxController,
+            JoinTokenController,
             RegistrationController,
-            WorkerCallController,
+            # Both have /events of a worker; the framework merges methods of one path within a router alone.
+            Router(path="/", route_handlers=[FleetController, WorkerCallController]),
             PasswordResetPage,
             style,
         ],
@@ -222,7 +226,7 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "probes": parts.probes,
         "comebacks": parts.comebacks,
         "emulator": parts.emulator,
-        "sending": Sending(parts.database, parts.worker_client, parts.keyring),
+        "sending": Sending(parts.database, parts.worker_client, parts.keyring, Routes(parts.redis)),
         "event_source": EventSource(parts.database, Places(parts.keyring), parts.tail, parts.credentials),
     }
 

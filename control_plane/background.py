@@ -13,15 +13,21 @@ from control_plane.accounts.repository import ExpiryRepository
 from control_plane.db.engine import Database, SystemSite
 from control_plane.db.periodic import Job, PeriodicWork
 from control_plane.db.revocations import PurgedRevocations
+from control_plane.fleet.routing import Routes
 from control_plane.http.idempotency import ExpiredKeys
 from control_plane.keyring import Keyring
+from control_plane.redis_map import connect
 from control_plane.settings import Settings
+from control_plane.supervision.route_map import RouteMap
 from control_plane.supervision.sweeper import Sweeper
+from control_plane.supervision.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)
 
 
-def jobs(database: Database) -> list[Job]:
+def jobs(database: Database, unused_session_days: int = 30) -> list[Job]:
+    upkeep = Upkeep(database, unused_session_days)
+
     async def expired_credentials() -> int:
         async with database.system(SystemSite.PERIODIC_WORK) as session:
             return await ExpiryRepository(session).purge()
@@ -38,6 +44,8 @@ def jobs(database: Database) -> list[Job]:
         Job("expired-credentials", timedelta(minutes=15), expired_credentials),
         Job("expired-idempotency-keys", timedelta(minutes=15), expired_idempotency_keys),
         Job("old-revocations", timedelta(minutes=15), old_revocations),
+        Job("expired-codes", timedelta(minutes=1), upkeep.expired_codes),
+        Job("unused-sessions", timedelta(days=1), upkeep.unused_sessions),
     ]
 
 
@@ -60,15 +68,19 @@ async def run(settings: Settings) -> None:
 
 
 async def run_loops(settings: Settings, database: Database, stopping: asyncio.Event) -> None:
-    periodic = PeriodicWork(database, jobs(database))
+    periodic = PeriodicWork(database, jobs(database, settings.unused_session_days))
     await _registered(periodic, stopping)
     mail = MailLoop(database, Keyring(settings.master_keys), settings)
     sweeper = Sweeper(database, lease_seconds=settings.lease_seconds, brake_seconds=settings.brake_seconds)
-    log.info("background_started", loops=[periodic.loop.name, mail.loop.name, sweeper.name])
+    redis = connect(settings.redis_url.reveal())
+    route_map = RouteMap(database, Routes(redis))
+    log.info("background_started", loops=[periodic.loop.name, mail.loop.name, sweeper.name, route_map.name])
     async with asyncio.TaskGroup() as group:
         for claim_loop in (periodic.loop, mail.loop):
             group.create_task(claim_loop.run(stopping), name=claim_loop.name)
         group.create_task(sweeper.run(stopping), name=sweeper.name)
+        group.create_task(route_map.run(stopping), name=route_map.name)
+    await redis.aclose()
     log.info("background_stopped")
 
 

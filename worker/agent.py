@@ -36,6 +36,10 @@ VERSION = "0.1.0"
 _BEAT_PATIENCE = 0.3
 
 
+class Replaced(Exception):  # noqa: N818 (said to people, as it is)
+    """Another process was registered under this worker's id."""
+
+
 class Agent:
     """`async with`, then `run` until it is cancelled. `endpoint` is where others reach this worker."""
 
@@ -56,6 +60,7 @@ class Agent:
         self._registration = Registration(client, self.lease.moment, self._introduction())
         self._load = MachineLoad()
         self._reached = False
+        self._replaced = False
         self._nudge = asyncio.Event()
         self._beaten = asyncio.Event()
         self._started_at = time.monotonic()
@@ -98,6 +103,8 @@ class Agent:
             async with companions(*self._work(registered)):
                 await self._beat_until_it_is_over(registered)
             self.client.forget()
+            if self._replaced:
+                raise Replaced
             if self.draining:
                 await asyncio.Event().wait()
 
@@ -170,6 +177,7 @@ class Agent:
                 self.beats["refused"] += 1
                 log.error("heartbeat_refused", extra={"fields": {"reason": str(refusal)}})
                 if refusal.retires:
+                    self._replaced = refusal.replaces
                     return
                 accepted = False
             except Exception as error:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import uvloop
 
 from shared.log_lines import configure_log_lines
-from worker.agent import Agent
+from worker.agent import Agent, Replaced
 from worker.control_client import ControlClient
 from worker.drain import Drain, end_at_the_latest, end_now
 from worker.engines.folder_lock import FolderInUse
@@ -30,6 +30,14 @@ def main(environment: Mapping[str, str], _arguments: Namespace) -> int:
         print(f"waypost: {error}", file=sys.stderr)
     except PortTaken as error:
         print(f"waypost: {error}", file=sys.stderr)
+    except BaseExceptionGroup as group:
+        if group.subgroup(Replaced) is None:
+            raise
+        print(
+            f"waypost: another process works as {settings.worker_id} now: give each worker a"
+            " WAYPOST_WORKER_ID of its own",
+            file=sys.stderr,
+        )
     return 1
 
 

@@ -41,7 +41,14 @@ class Refusal(Exception):  # noqa: N818
     @property
     def retires(self) -> bool:
         """This incarnation is over."""
-        return self.status == 401 or (self.status == 409 and self.code == "incarnation_retired")
+        return (
+            self.status == 401 or (self.status == 409 and self.code == "incarnation_retired") or self.replaces
+        )
+
+    @property
+    def replaces(self) -> bool:
+        """Another process has our id: two that register in turn would throw each other out for ever."""
+        return self.status == 409 and self.code == "incarnation_replaced"
 
 
 class ControlClient:

@@ -200,6 +200,7 @@ def _sessions() -> None:
         sa.Column("connected_at", _TIME),
         sa.Column("last_activity_at", _TIME),
         sa.Column("sequence", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("expiry_told_at", _TIME),
         sa.UniqueConstraint("user_id", "name"),
     )
     op.create_index("ix_sessions_user_id_created_at_id", "sessions", ["user_id", "created_at", "id"])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import BigInteger, cast, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository
@@ -42,6 +42,25 @@ class FleetRepository(SystemRepository):
         query = select(JoinToken).where(JoinToken.digest.in_(digests), JoinToken.revoked_at.is_(None))
         return (await self.session.scalars(query)).first()
 
+    async def join_tokens(self, after: tuple[datetime, uuid.UUID] | None, limit: int) -> Sequence[JoinToken]:
+        query = select(JoinToken).order_by(JoinToken.created_at.desc(), JoinToken.id.desc()).limit(limit)
+        if after is not None:
+            query = query.where(tuple_(JoinToken.created_at, JoinToken.id) < after)
+        return (await self.session.scalars(query)).all()
+
+    async def revoke_join_token(self, token_id: uuid.UUID) -> bool:
+        change = update(JoinToken).where(JoinToken.id == token_id, JoinToken.revoked_at.is_(None))
+        change = change.values(revoked_at=func.clock_timestamp()).returning(JoinToken.id)
+        return await self.session.scalar(change) is not None
+
+    async def last_incarnation(self, worker_id: str) -> int:
+        """Of workers that were deleted as well: a number that comes again would revive an old token."""
+        number = func.max(cast(FleetEvent.details["incarnation"].astext, BigInteger))
+        return await self.session.scalar(select(number).where(FleetEvent.worker_id == worker_id)) or 0
+
+    async def remove(self, worker_id: str) -> None:
+        await self.session.execute(delete(Worker).where(Worker.id == worker_id))
+
     async def silent(self) -> Sequence[str]:
         """Whose lease is over, and whom nobody has swept yet."""
         query = select(Worker.id).where(
@@ -51,6 +70,18 @@ class FleetRepository(SystemRepository):
 
     def note(self, worker_id: str, kind: str, **details: Any) -> None:
         self.session.add(FleetEvent(worker_id=worker_id, kind=kind, details=details))
+
+    async def events(
+        self, worker_id: str, after: tuple[datetime, uuid.UUID] | None, limit: int
+    ) -> Sequence[FleetEvent]:
+        query = select(FleetEvent).where(FleetEvent.worker_id == worker_id)
+        if after is not None:
+            query = query.where(tuple_(FleetEvent.created_at, FleetEvent.id) < after)
+        newest_first = query.order_by(FleetEvent.created_at.desc(), FleetEvent.id.desc()).limit(limit)
+        return (await self.session.scalars(newest_first)).all()
+
+    async def repairs(self) -> Sequence[Repair]:
+        return (await self.session.scalars(select(Repair).order_by(Repair.kind))).all()
 
     async def count_repair(self, kind: str, by: int = 1) -> None:
         new = insert(Repair).values(kind=kind, count=by)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.fleet.repository import FleetRepository
 from control_plane.messages.meanings import ACTIVITY, HANDLERS, OF_THE_OWNER
+from control_plane.messages.storing import storable
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.states_told import Comeback, state_told
@@ -30,7 +31,8 @@ class Ingest:
 
     async def take(self, batch: UplinkBatch) -> int:
         """Up to which position everything is here. A batch that comes again changes nothing."""
-        mark = await FleetRepository(self._db).spool_mark(batch.spool, self._worker_id)
+        # A spool of its own for each worker, or one could move on the mark of another.
+        mark = await FleetRepository(self._db).spool_mark(f"{self._worker_id}/{batch.spool}", self._worker_id)
         fresh = [event for event in batch.events if event.position == 0 or event.position > mark.position]
         # All of them are locked in one order, or two workers' batches could wait for each other.
         keys = list(
@@ -52,7 +54,7 @@ class Ingest:
         return mark.position
 
     async def _apply(self, session: Session, event: UplinkEvent) -> None:
-        told = event.told
+        told = storable(event.told)
         # A stale epoch may change no state; what it saw while it was the owner's is taken all the same.
         if type(told) in OF_THE_OWNER and event.epoch != session.epoch:
             return

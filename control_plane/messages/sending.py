@@ -1,16 +1,19 @@
 """A text on its way: stored as being sent, then sent, then its outcome is stored, whatever it was."""
 
+import asyncio
+import time
 from datetime import UTC, datetime
 
 from control_plane.db.engine import Database, SystemSite
 from control_plane.errors import AppError, Code
 from control_plane.fleet.repository import FleetRepository
+from control_plane.fleet.routing import Routes
 from control_plane.fleet.worker_client import Address, WorkerClient, WorkerTrouble
 from control_plane.http.principal import Principal
 from control_plane.keyring import Keyring
 from control_plane.messages.chat_ids import parse_chat_id, phone_of
 from control_plane.messages.models import Message
-from control_plane.messages.repository import StoredMessages
+from control_plane.messages.repository import MessageRepository, StoredMessages
 from control_plane.messages.schemas import SendBody
 from control_plane.messages.storing import event_data, store_key_of_sent
 from control_plane.sessions.models import Session
@@ -22,11 +25,14 @@ from shared.ids import new_uuid
 from shared.session_state import SessionState
 
 _PATIENCE = 30.0
+_MOVES_WITHIN = 10.0
+_LOOK_EVERY = 0.1
 _GONE = frozenset({SessionState.DISCONNECTED, SessionState.AUTH_FAILED, SessionState.LOGGED_OUT})
 
 
 class Sending:
-    def __init__(self, database: Database, client: WorkerClient, keyring: Keyring) -> None:
+    def __init__(self, database: Database, client: WorkerClient, keyring: Keyring, routes: Routes) -> None:
+        self._routes = routes
         self._database = database
         self._client = client
         self._keyring = keyring
@@ -35,7 +41,28 @@ class Sending:
         chat = parse_chat_id(body.to)
         session, message = await self._stored(principal, reference, chat, body.text)
         answer = await self._attempt(session, message)
+        if answer.outcome is Outcome.NOT_HERE:
+            # It has moved, or is about to; nothing was sent, so it may be tried where it lands.
+            landed = await self._landed(principal, session, message)
+            if landed is not None:
+                answer = await self._attempt(landed, message)
         return await self._settled(message, answer)
+
+    async def _landed(self, principal: Principal, before: Session, message: Message) -> Session | None:
+        """The same session with a new owner; committed with the epoch of that owner."""
+        end = time.monotonic() + _MOVES_WITHIN
+        while time.monotonic() < end:
+            await asyncio.sleep(_LOOK_EVERY)
+            async with self._database.tenant(principal.user_id) as db:
+                session = await Sessions(db, self._keyring).session(principal, f"ses-{before.id}")
+                if session.epoch > before.epoch and session.status == SessionState.CONNECTED:
+                    found = await MessageRepository(db).message(message.id)
+                    if found is not None:
+                        found.epoch = session.epoch
+                    return session
+                if session.status in _GONE:
+                    return None
+        return None
 
     async def _stored(
         self, principal: Principal, reference: str, chat: str, text: str
@@ -79,6 +106,9 @@ class Sending:
     async def _address(self, session: Session) -> Address | None:
         if session.worker_id is None:
             return None
+        route = await self._routes.route(session.id)
+        if route is not None and route.epoch == session.epoch and route.worker_id is not None:
+            return Address(route.worker_id, route.endpoint, route.incarnation, route.token_key_id)
         async with self._database.system(SystemSite.SENDING) as db:
             worker = await FleetRepository(db).worker(session.worker_id)
             return Address.of(worker) if worker is not None and worker.retired_at is None else None

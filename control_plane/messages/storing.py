@@ -1,6 +1,7 @@
 """Messages that a client told: each is stored once, whoever tells it again."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,13 +13,15 @@ from control_plane.messages.models import Message
 from control_plane.messages.repository import StoredMessages
 from control_plane.sessions.models import Session
 from shared.contracts.messages import ReceivedFile, ReceivedMessage, Text
-from shared.contracts.told import ReceiptSeen
+from shared.contracts.told import ReceiptSeen, Told
 from shared.ids import new_uuid, public_id
 
 # What receipts say, in the order in which they may follow each other.
 _ACKS = {"delivered": 2, "read": 3, "played": 4}
 _STATUSES = {1: "sent", 2: "delivered", 3: "read", 4: "played"}
 _LONGEST_KEY = 200
+# As JSON writes it; after an even number of backslashes, or it is a text about it.
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 async def store_received(
@@ -52,7 +55,7 @@ async def store_received(
         recipient=told.chat if told.from_me else session.phone or "",
         phone=told.chat_phone or told.sender_phone or None,
         lid=told.sender_lid or None,
-        text=_storable(content.text if isinstance(content, Text) else getattr(content, "caption", None)),
+        text=content.text if isinstance(content, Text) else getattr(content, "caption", None),
         content=_plain(content),
         whatsapp_message_id=told.whatsapp_id,
         status="sent" if told.from_me else "received",
@@ -114,19 +117,23 @@ def event_data(message: Message) -> dict[str, Any]:
     }
 
 
-def _plain(content: Any) -> dict[str, Any]:
-    """Bytes as base64, and nothing that PostgreSQL refuses."""
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(content).replace(b"\\u0000", b"\\ufffd"))
+def storable(told: Told) -> Told:
+    """Without the one sign that PostgreSQL refuses: a stranger's word must not hold up all that follow."""
+    raw = msgspec.json.encode(told)
+    if b"\\u0000" not in raw:
+        return told
+    plain: Told = msgspec.json.decode(_NUL.sub(rb"\1\\ufffd", raw), type=Told)
     return plain
 
 
-def _storable(text: str | None) -> str | None:
-    return text.replace("\0", "\ufffd") if text is not None else None
+def _plain(content: Any) -> dict[str, Any]:
+    """Bytes as base64."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(content))
+    return plain
 
 
 def _short(name: str) -> str:
     """Senders may choose ids of any length; an index may not hold them."""
-    name = name.replace("\0", "")
     if len(name) <= _LONGEST_KEY:
         return name
     return "sha256:" + hashlib.sha256(name.encode(errors="replace")).hexdigest()

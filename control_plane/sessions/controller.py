@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.errors import AppError, Code
 from control_plane.http.pagination import DEFAULT_LIMIT, Cursors, Page, PageCursor, PageLimit
-from control_plane.http.principal import Access, Principal, Scope, scoped
+from control_plane.http.principal import Access, KeyMode, Principal, Scope, scoped
 from control_plane.keyring import Keyring
 from control_plane.sessions.models import Session, SessionChange
 from control_plane.sessions.schemas import (
@@ -55,7 +55,11 @@ class SessionController(Controller):
     ) -> Page[SessionView]:
         listing = f"sessions/{request.user.user_id}"
         repository = Sessions(db, keyring).repository
-        rows = await repository.page(cursors.decode(listing, page_cursor), page_limit + 1)
+        rows = await repository.page(
+            cursors.decode(listing, page_cursor),
+            page_limit + 1,
+            only_sandbox=request.user.key_mode is KeyMode.TEST,
+        )
         return cursors.page(listing, rows, page_limit, SessionView.of, _position)
 
     @get("/{session_id:str}", opt=scoped(Scope.SESSIONS_READ), summary="One session, by id or name")

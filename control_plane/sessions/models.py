@@ -60,6 +60,8 @@ class Session(HasId, HasCreationTime, Base):
     connected_at: Mapped[datetime | None]
     last_activity_at: Mapped[datetime | None]
     sequence: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    # When its owner was told that it will be deleted, because nobody uses it.
+    expiry_told_at: Mapped[datetime | None]
 
 
 class SessionOwner(Base):

@@ -2,16 +2,20 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.fleet.models import Worker
 from control_plane.sessions.models import Pairing, Session, SessionChange, SessionOwner
+from control_plane.tiers.models import QuotaUsage
 from shared.ids import normalise_name, parse_public_id
+from shared.session_state import SessionState
+
+_UNUSED = (SessionState.DISCONNECTED, SessionState.AUTH_FAILED, SessionState.LOGGED_OUT)
 
 
 class SessionRepository(TenantRepository):
@@ -22,8 +26,17 @@ class SessionRepository(TenantRepository):
             query = query.with_for_update()
         return (await self.session.scalars(query)).first()
 
-    async def page(self, after: tuple[datetime, uuid.UUID] | None, limit: int) -> Sequence[Session]:
+    async def alone(self) -> None:
+        """Names and who is primary concern all sessions of an account: such changes come one by one."""
+        counted = self.select(QuotaUsage).where(QuotaUsage.resource == "sessions", QuotaUsage.period == "")
+        await self.session.execute(counted.with_for_update())
+
+    async def page(
+        self, after: tuple[datetime, uuid.UUID] | None, limit: int, *, only_sandbox: bool = False
+    ) -> Sequence[Session]:
         query = self.select(Session).order_by(Session.created_at.desc(), Session.id.desc()).limit(limit)
+        if only_sandbox:
+            query = query.where(Session.sandbox)
         if after is not None:
             query = query.where(tuple_(Session.created_at, Session.id) < after)
         return (await self.session.scalars(query)).all()
@@ -81,6 +94,13 @@ class SupervisedSessions(SystemRepository):
             query = query.with_for_update().execution_options(populate_existing=True)
         return (await self.session.scalars(query)).all()
 
+    async def changed(self, since: datetime | None) -> Sequence[Session]:
+        """Whose owner or state has changed; all, without a time."""
+        query = select(Session)
+        if since is not None:
+            query = query.where(or_(Session.status_at >= since, Session.assigned_at >= since))
+        return (await self.session.scalars(query)).all()
+
     async def orphans(self, limit: int) -> Sequence[Session]:
         """Wanted, and without a worker that lives. Those that somebody else looks after now are left out."""
         dead = select(Worker.id).where(Worker.retired_at.is_not(None))
@@ -92,6 +112,58 @@ class SupervisedSessions(SystemRepository):
             .with_for_update(skip_locked=True)
         )
         return (await self.session.scalars(query)).all()
+
+    async def drop_expired_pairings(self) -> None:
+        now = func.clock_timestamp()
+        over = and_(
+            func.coalesce(Pairing.qr_expires_at < now, True),
+            func.coalesce(Pairing.code_expires_at < now, True),
+        )
+        await self.session.execute(delete(Pairing).where(over))
+
+    async def without_code(self, since: timedelta, limit: int) -> Sequence[Session]:
+        """Waiting for a scan for so long, and no code is there to be scanned."""
+        query = (
+            select(Session)
+            .where(
+                Session.status == SessionState.QR_PENDING,
+                Session.status_at < func.clock_timestamp() - since,
+                ~exists().where(Pairing.session_id == Session.id),
+            )
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def unused(self, since: timedelta, limit: int, *, told: bool) -> Sequence[Session]:
+        """Stopped for so long, and nobody wants them to run."""
+        query = (
+            select(Session)
+            .where(
+                Session.wanted != "run",
+                Session.status.in_(_UNUSED),
+                Session.status_at < func.clock_timestamp() - since,
+                Session.expiry_told_at.is_not(None) if told else Session.expiry_told_at.is_(None),
+            )
+            .order_by(Session.status_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def remove(self, session: Session, resource: str) -> None:
+        """With what it counts for in its owner's quota."""
+        await self.session.delete(session)
+        await self.session.flush()
+        await self.session.execute(
+            update(QuotaUsage)
+            .where(
+                QuotaUsage.user_id == session.user_id,
+                QuotaUsage.resource == resource,
+                QuotaUsage.period == "",
+            )
+            .values(used=func.greatest(QuotaUsage.used - 1, 0))
+        )
 
     async def assigned_counts(self) -> dict[str, int]:
         query = (

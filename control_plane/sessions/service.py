@@ -16,7 +16,7 @@ from control_plane.sessions.models import Pairing, Session
 from control_plane.sessions.repository import SessionRepository
 from control_plane.sessions.schemas import ChangeSessionBody, CreateSessionBody, PairingCodeView, QrView
 from control_plane.tiers.service import Quotas, Resource
-from shared.ids import new_uuid, normalise_name
+from shared.ids import new_uuid, normalise_name, parse_public_id
 
 PROXY_PURPOSE = "session-proxy"
 _PROXY_SCHEMES = frozenset({"http", "https", "socks5"})
@@ -61,6 +61,8 @@ class Sessions:
         return session
 
     async def change(self, principal: Principal, reference: str, body: ChangeSessionBody) -> Session:
+        if body.name is not msgspec.UNSET:
+            await self.repository.alone()
         session = await self.session(principal, reference, lock=True)
         if body.name is not msgspec.UNSET:
             name = checked_name(body.name)
@@ -82,6 +84,7 @@ class Sessions:
 
     async def delete(self, principal: Principal, reference: str) -> None:
         """Its worker learns it at the next heartbeat; until then the fence lets it write nothing."""
+        await self.repository.alone()
         session = await self.session(principal, reference, lock=True)
         heir = await self.repository.oldest_but(session.id) if session.is_primary else None
         await self._db.delete(session)
@@ -91,6 +94,7 @@ class Sessions:
         await Quotas(self._db).release(Resource.SESSIONS)
 
     async def set_primary(self, principal: Principal, reference: str) -> Session:
+        await self.repository.alone()
         session = await self.session(principal, reference, lock=True)
         before = await self.repository.primary()
         if before is not None and before.id != session.id:
@@ -125,7 +129,8 @@ class Sessions:
 
 def checked_name(given: str) -> str:
     name = normalise_name(given)
-    if name is None:
+    # A name that looks like an id would be taken for that of another session.
+    if name is None or parse_public_id("ses", name) is not None:
         raise AppError(
             Code.INVALID_ID,
             "The name must be 1 to 50 letters, digits, hyphens, underscores and blanks.",

@@ -28,6 +28,7 @@ async def transition(
     session.status_at = datetime.now(UTC)
     if state is SessionState.CONNECTED and before is not state:
         session.connected_at = session.status_at
+        session.expiry_told_at = None
     note(db, session, before, detail)
     await tell(
         db,

@@ -34,6 +34,13 @@ def replaced() -> AppError:
     )
 
 
+async def demand_present(db: AsyncSession, who: WorkerIdentity) -> None:
+    """An earlier process under this id must not learn the orders that are meant for the present one."""
+    worker = await FleetRepository(db).worker(who.worker_id)
+    if worker is None or worker.incarnation != who.incarnation:
+        raise replaced()
+
+
 async def renew_lease(db: AsyncSession, who: WorkerIdentity, beat: Heartbeat) -> str:
     """A transaction of its own: the comparison must not hold the worker's row. Until when the lease is."""
     fleet = FleetRepository(db)

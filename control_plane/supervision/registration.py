@@ -75,12 +75,13 @@ async def register(db: AsyncSession, body: Register, tokens: WorkerTokens, times
         )
     worker = await assignments.fleet.worker(worker_id, lock=True)
     if worker is None:
-        worker = Worker(id=worker_id, incarnation=0, restarts=0)
+        before = await assignments.fleet.last_incarnation(worker_id)
+        worker = Worker(id=worker_id, incarnation=before, restarts=0, labels={})
         db.add(worker)
-    else:
+    elif worker.registered_at is not None:
         worker.restarts += 1
     worker.endpoint, worker.version, worker.environment = endpoint, body.version[:100], body.environment[:100]
-    worker.capacity, worker.labels = body.capacity, body.labels
+    worker.capacity, worker.labels = body.capacity, body.labels | worker.labels
     worker.store, worker.sandbox = body.store, body.sandbox
     worker.incarnation += 1
     worker.token_key_id = tokens.key_id

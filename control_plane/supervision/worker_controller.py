@@ -25,7 +25,7 @@ from control_plane.messages.ingest import Ingest
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.settings import Settings
 from control_plane.supervision.comebacks import Comebacks
-from control_plane.supervision.heartbeat import answer_heartbeat, renew_lease
+from control_plane.supervision.heartbeat import answer_heartbeat, demand_present, renew_lease
 from control_plane.supervision.nudges import Nudges
 from control_plane.supervision.orders import RUN, start_order
 from control_plane.supervision.probe import Probes
@@ -141,6 +141,7 @@ class WorkerCallController(Controller):
         keyring: NamedDependency[Keyring],
     ) -> Assigned:
         async with database.system(SystemSite.WORKERS) as db:
+            await demand_present(db, who)
             sessions = await SupervisedSessions(db).of_worker(who.worker_id)
             return Assigned(
                 sessions=tuple(start_order(each, keyring) for each in sessions if each.wanted == RUN)
@@ -169,6 +170,7 @@ class WorkerCallController(Controller):
         database: NamedDependency[Database],
     ) -> None:
         async with database.system(SystemSite.WORKERS) as db:
+            await demand_present(db, who)
             await take_released(db, who.worker_id, data)
 
     @post(

@@ -1,6 +1,5 @@
 """Sessions in the shared store: they end with their lease, unless it is renewed at the database itself."""
 
-import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from worker.whatsapp.stores import PostgresStore
 
 __all__ = ["anna", "fence", "plane", "sandbox", "store_url"]
 
-LEASE = 2.5
+LEASE = 5.0
 
 
 @pytest.fixture
@@ -88,11 +87,7 @@ class Fleet:
 
 @pytest.fixture
 async def fleet(store_url: str) -> Fleet:
-    fleet = Fleet(store_url)
-    # A variable named `found` hides PostgreSQL's own of that name: the function fails at each call.
-    function = await fleet.run("SELECT pg_get_functiondef('whatsapp_store.renew_lease'::regproc)")
-    await fleet.run(re.sub(r"\bfound\b", "known", str(function)))
-    return fleet
+    return Fleet(store_url)
 
 
 async def test_clients_end_with_a_lease_that_nobody_renews_and_come_back_with_the_next(
@@ -103,10 +98,10 @@ async def test_clients_end_with_a_lease_that_nobody_renews_and_come_back_with_th
         assert plane.registers[0].store is StoreKind.POSTGRES
         again = start_order(device, epoch=2, session_id=order.session_id)
         plane.hold_heartbeats()
-        await plane.until(lambda: plane.incarnation == 2)
+        await plane.until(lambda: plane.incarnation >= 2)
         assert "lease_over" in worker.log
         plane.release_heartbeats()
-        await plane.until(lambda: bool(plane.beats) and plane.beats[-1].incarnation == 2)
+        await plane.until(lambda: bool(plane.beats) and plane.beats[-1].incarnation >= 2)
         assert plane.beats[-1].states == ()
         await fence.raise_to(2)
         plane.start = [again]
@@ -121,7 +116,7 @@ async def test_without_a_control_plane_the_database_keeps_the_lease(
         await fleet.add_session(fence.session_id)
         await fleet.add_worker()
         plane.hold_heartbeats()
-        await until(lambda: fleet.has_renewed_for(3 * LEASE), within=30)
+        await until(lambda: fleet.has_renewed_for(2 * LEASE), within=30)
         plane.release_heartbeats()
         beats = len(plane.beats)
         await plane.until(lambda: len(plane.beats) > beats)

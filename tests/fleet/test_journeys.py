@@ -164,3 +164,14 @@ async def _write_past_the_api(fleet: Stage, number: str, texts: list[str]) -> No
                 f"/phones/{_ANN.lstrip('+')}/messages", json={"to": number, "type": "text", "text": text}
             )
             assert answer.status_code == 201, answer.text
+
+
+async def test_of_two_processes_with_one_id_the_older_ends(fleet: Stage):
+    first = await fleet.start_worker("worker-1")
+    await fleet.new_session("shop-1")
+    second = await fleet.start_worker("worker-1", WAYPOST_DATA_DIR=str(fleet.folder / "another"))
+    assert await first.ended(within=20) == 1
+    assert "another process works as worker-1 now" in first.log.read_text()
+    await fleet.connected("shop-1", on="worker-1")
+    second.signal(signal.SIGTERM)
+    assert await second.ended(within=20) == 0

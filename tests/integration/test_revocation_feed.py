@@ -112,7 +112,7 @@ async def test_young_revocations_logins_and_tokens_are_kept(database: Database, 
 
 def test_every_purge_is_among_the_jobs(database: Database):
     names = {job.name for job in background.jobs(database)}
-    assert names == {"expired-credentials", "expired-idempotency-keys", "old-revocations"}
+    assert names >= {"expired-credentials", "expired-idempotency-keys", "old-revocations"}
 
 
 async def test_the_last_use_never_goes_backwards(database: Database, people: People):

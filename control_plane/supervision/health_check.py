@@ -1,0 +1,62 @@
+"""Every worker is asked now whether it is there, all at the same time."""
+
+import asyncio
+from dataclasses import dataclass
+
+from control_plane.db.engine import Database, SystemSite
+from control_plane.fleet.repository import FleetRepository
+from control_plane.fleet.worker_client import Address, Trouble, WorkerClient, WorkerTrouble
+from control_plane.supervision.fleet_schemas import (
+    HealthCheckView,
+    HealthSummary,
+    WorkerResult,
+    WorkerState,
+    state_of,
+)
+
+_AT_ONCE = 64
+_NOT_ASKED = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    address: Address
+    state: WorkerState
+
+
+async def check_health(database: Database, client: WorkerClient) -> HealthCheckView:
+    """No transaction is open while workers are asked."""
+    async with database.system(SystemSite.ADMIN) as db:
+        fleet = FleetRepository(db)
+        now = await fleet.now()
+        seen = [_Seen(Address.of(worker), state_of(worker, now)) for worker in await fleet.workers()]
+    lines = asyncio.Semaphore(_AT_ONCE)
+    results = await asyncio.gather(*(_asked(client, each, lines) for each in seen))
+    healthy = sum(result.ok for result in results)
+    offline = sum(result.trouble == _NOT_ASKED for result in results)
+    summary = HealthSummary(
+        workers=len(results),
+        healthy=healthy,
+        offline=offline,
+        unhealthy=len(results) - healthy - offline,
+    )
+    return HealthCheckView(summary=summary, results=results)
+
+
+async def _asked(client: WorkerClient, seen: _Seen, lines: asyncio.Semaphore) -> WorkerResult:
+    if seen.state is WorkerState.OFFLINE:
+        return _result(seen, _NOT_ASKED, "its lease is over, so it was not asked")
+    try:
+        async with lines:
+            standing = await client.standing(seen.address)
+        if (standing.worker_id, standing.incarnation) != (seen.address.worker_id, seen.address.incarnation):
+            raise WorkerTrouble(Trouble.BAD_ANSWER, sent=True)
+    except WorkerTrouble as error:
+        return _result(seen, error.trouble, str(error))
+    return _result(seen, "", "it answers")
+
+
+def _result(seen: _Seen, trouble: str, detail: str) -> WorkerResult:
+    return WorkerResult(
+        worker_id=seen.address.worker_id, ok=not trouble, state=seen.state, trouble=trouble, detail=detail
+    )
