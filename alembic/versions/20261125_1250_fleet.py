@@ -68,6 +68,20 @@ END $$
 """
 
 
+# Readers go by (xid, position) and stay below the oldest transaction that runs. One that began early and
+# waited for a session may write after a younger one: its event takes the place behind what the session told
+# before. Both become readable at the same moment, so that nothing is skipped by it.
+_ORDER_EVENT = """
+CREATE FUNCTION order_event() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    NEW.xid := GREATEST(pg_current_xact_id(), (
+        SELECT e.xid FROM events e WHERE e.session_id = NEW.session_id ORDER BY e.sequence DESC LIMIT 1
+    ));
+    RETURN NEW;
+END $$
+"""
+
+
 def upgrade() -> None:
     op.create_table(
         "workers",
@@ -264,6 +278,9 @@ def _log() -> None:
     op.execute("ALTER TABLE events ADD COLUMN xid xid8 NOT NULL DEFAULT pg_current_xact_id()")
     op.execute("CREATE INDEX ix_events_user_id_xid_position ON events (user_id, xid, position)")
     op.execute("CREATE INDEX ix_events_xid_position ON events (xid, position)")
+    op.create_index("ix_events_session_id_sequence", "events", ["session_id", "sequence"])
+    op.execute(_ORDER_EVENT)
+    op.execute("CREATE TRIGGER ordered BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION order_event()")
 
 
 def _messages() -> None:
@@ -327,3 +344,4 @@ def downgrade() -> None:
         "workers",
     ):
         op.drop_table(table)
+    op.execute("DROP FUNCTION order_event")

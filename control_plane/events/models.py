@@ -15,7 +15,11 @@ class LoggedEvent(HasCreationTime, Base):
     """A row becomes visible at its commit: readers stay below the oldest transaction that still runs."""
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "user_id", "xid", "position"), Index(None, "xid", "position"))
+    __table_args__ = (
+        Index(None, "user_id", "xid", "position"),
+        Index(None, "xid", "position"),
+        Index(None, "session_id", "sequence"),
+    )
 
     position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     id: Mapped[uuid.UUID] = mapped_column(unique=True)

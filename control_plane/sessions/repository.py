@@ -152,9 +152,13 @@ class SupervisedSessions(SystemRepository):
         return (await self.session.scalars(query)).all()
 
     async def remove(self, session: Session, resource: str) -> None:
-        """With what it counts for in its owner's quota."""
+        """With what it counts for in its owner's quota; the oldest of the others becomes the primary one."""
         await self.session.delete(session)
         await self.session.flush()
+        if session.is_primary:
+            others = select(Session.id).where(Session.user_id == session.user_id)
+            oldest = others.order_by(Session.created_at, Session.id).limit(1).scalar_subquery()
+            await self.session.execute(update(Session).where(Session.id == oldest).values(is_primary=True))
         await self.session.execute(
             update(QuotaUsage)
             .where(

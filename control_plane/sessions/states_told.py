@@ -39,6 +39,12 @@ async def state_told(db: AsyncSession, session: Session, meaning: Meaning) -> Co
     return None
 
 
+async def forget(db: AsyncSession, session: Session) -> None:
+    """A log-out without a client that could tell the phone: its credentials are only forgotten."""
+    session.wanted, session.device_jid = "stop", None
+    await transition(db, session, SessionState.LOGGED_OUT, Reason.LOGGED_OUT_BY_USER)
+
+
 def _is_predecessor(session: Session) -> bool:
     if session.assigned_at is None or session.comebacks >= _MOST_COMEBACKS or session.epoch <= 1:
         return False

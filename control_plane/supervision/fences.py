@@ -4,6 +4,7 @@ import structlog
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 
+from control_plane.db.engine import SYSTEM_ROLE
 from control_plane.db.tenancy import SystemRepository
 from control_plane.sessions.models import Session, SessionOwner
 
@@ -43,9 +44,21 @@ class Fences(SystemRepository):
             await self._raise(values, patience="500ms")
         except DBAPIError:
             writer = f"{session.id}:{before}"
-            ended = await self.session.scalar(text(_END_WRITERS), {"writer": writer})
+            ended = await self._end_writers(writer)
             log.warning("frozen_writer_ended", session_id=str(session.id), epoch=before, ended=ended)
             await self._raise(values, patience="10s")
+
+    async def _end_writers(self, writer: str) -> int:
+        """As who logged in, for engines log in so too; elsewhere a time-out ends them a little later."""
+        try:
+            async with self.session.begin_nested():
+                await self.session.execute(text("SET LOCAL ROLE NONE"))
+                ended = await self.session.scalar(text(_END_WRITERS), {"writer": writer})
+                await self.session.execute(text(f"SET LOCAL ROLE {SYSTEM_ROLE}"))
+        except DBAPIError as error:
+            log.warning("frozen_writer_not_ended", error=type(error.orig).__name__)
+            return 0
+        return int(ended or 0)
 
     async def _raise(self, values: dict[str, object], patience: str) -> None:
         async with self.session.begin_nested():

@@ -11,8 +11,9 @@ from control_plane.fleet.tokens import WorkerIdentity
 from control_plane.keyring import Keyring
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
+from control_plane.sessions.states_told import forget
 from control_plane.sessions.transitions import transition
-from control_plane.supervision.orders import RUN, Comparison, compare, start_order
+from control_plane.supervision.orders import LOG_OUT, RUN, Comparison, compare, start_order
 from shared.contracts.fleet import Heartbeat, HeartbeatAnswer, SeenState, StoreKind
 from shared.session_state import REASONS, Reason
 
@@ -103,6 +104,8 @@ async def _settle(db: AsyncSession, who: WorkerIdentity, found: Comparison, *, n
             continue
         state = different.get(session.id)
         if state is None:
+            if session.wanted == LOG_OUT:
+                await forget(db, session)
             if session.wanted != RUN and session.store != StoreKind.SQLITE:
                 session.worker_id = None
         elif state.epoch == session.epoch and await _correct(db, session, state):

@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.fleet.models import Worker
 from control_plane.sessions.models import Session
+from control_plane.sessions.states_told import forget
 from control_plane.sessions.transitions import transition
 from control_plane.supervision.assignment import Assignments, is_live
-from control_plane.supervision.orders import LOG_OUT, RUN, STOP
+from control_plane.supervision.orders import LOG_OUT, RUN
 from shared.contracts.fleet import Released, StoreKind
 from shared.session_state import Reason, SessionState
 
@@ -41,9 +42,7 @@ async def take_over(db: AsyncSession, worker_id: str, incarnation: int, why: str
         if session.wanted == RUN:
             moved += await place_again(assignments, session, now, Reason.WORKER_LOST)
         elif session.wanted == LOG_OUT:
-            # Its client can tell the phone no more: it can only be forgotten.
-            session.wanted, session.device_jid = STOP, None
-            await transition(db, session, SessionState.LOGGED_OUT, Reason.LOGGED_OUT_BY_USER)
+            await forget(db, session)
     kind = "left" if left else "lost"
     assignments.fleet.note(worker_id, kind, why=why, moved=moved, incarnation=incarnation)
     if left:

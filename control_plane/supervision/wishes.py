@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane.errors import AppError, Code, not_found
 from control_plane.fleet.models import Worker
 from control_plane.sessions.models import Session
+from control_plane.sessions.states_told import forget
 from control_plane.sessions.transitions import transition
 from control_plane.supervision.assignment import Assignments, why_not
 from control_plane.supervision.orders import ENDED, LOG_OUT, RUN, STOP
@@ -56,8 +57,7 @@ class Wishes:
         if session.worker_id is not None and session.status in _HAVE_A_CLIENT:
             session.wanted = LOG_OUT
         else:
-            session.wanted, session.device_jid = STOP, None
-            await transition(self._db, session, SessionState.LOGGED_OUT, Reason.LOGGED_OUT_BY_USER)
+            await forget(self._db, session)
         await self._nudge(session)
         return session
 

@@ -111,7 +111,7 @@ class Launch:
     def _await_worker(self, here: Surroundings) -> None:
         """Who connects a session at once must find one; without it the rest can be looked at."""
         end = time.monotonic() + _WORKER_SECONDS
-        with self._terminal.step("Worker's registration"):
+        with self._terminal.step("Registration"):
             while not live_workers(here.api) and time.monotonic() < end:
                 self._signals.pause(0.05)
 

@@ -57,6 +57,7 @@ async def test_an_unused_session_is_announced_a_week_before_it_is_deleted(databa
     await upkeep.unused_sessions()
     assert (await person.call("GET", "/v1/sessions/old")).status_code == 404
     assert (await person.call("GET", "/v1/sessions/young")).status_code == 200
+    assert (await person.call("GET", "/v1/sessions/young")).json()["isPrimary"]
     usage = (await person.call("GET", "/v1/users/me/usage")).json()["usage"]
     assert usage["sessions"]["used"] == 1
 
