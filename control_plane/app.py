@@ -35,6 +35,7 @@ from control_plane.events.controller import EventController
 from control_plane.events.places import Places
 from control_plane.events.stream import EventSource
 from control_plane.events.tail import Tail
+from control_plane.fleet.repository import FleetRepository
 from control_plane.fleet.routing import Routes
 from control_plane.fleet.tokens import WorkerTokens
 from control_plane.fleet.worker_client import WorkerClient
@@ -56,18 +57,18 @@ from control_plane.redis_map import connect
 from control_plane.sandbox.controller import SandboxController
 from control_plane.sandbox.emulator import Emulator
 from control_plane.sessions.controller import SessionController
+from control_plane.sessions.service import provide_sessions
 from control_plane.settings import Settings
-from control_plane.supervision.comebacks import Comebacks
 from control_plane.supervision.fleet_controller import FleetController, JoinTokenController
 from control_plane.supervision.nudges import Nudges
 from control_plane.supervision.probe import Probes
 from control_plane.supervision.replica_beat import ReplicaBeat
 from control_plane.supervision.wish_controller import WishController
 from control_plane.supervision.worker_controller import RegistrationController, WorkerCallController
+from shared.version import VERSION
 
 log = structlog.get_logger(__name__)
 
-VERSION = "0.1.0"
 _FLUSH_SECONDS = 5.0
 
 
@@ -92,7 +93,6 @@ class Parts:
     worker_client: WorkerClient
     nudges: Nudges
     probes: Probes
-    comebacks: Comebacks
     replica_beat: ReplicaBeat
     emulator: Emulator
 
@@ -125,7 +125,13 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
         limiter=limiter,
         outbox=MailOutbox(keyring),
     )
-    health = Health(database, redis, VERSION, queues={"mail": OutgoingMail})
+    health = Health(
+        database,
+        redis,
+        VERSION,
+        queues={"mail": OutgoingMail},
+        count_workers=lambda db: FleetRepository(db).counts(),
+    )
     periodic_work = PeriodicWorkCollector()
     registry.register(periodic_work)
     worker_tokens = WorkerTokens(keyring)
@@ -148,7 +154,6 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
         worker_client=worker_client,
         nudges=nudges,
         probes=Probes(database, worker_client, nudges),
-        comebacks=Comebacks(database),
         replica_beat=ReplicaBeat(database, settings.lease_seconds),
         emulator=Emulator(settings),
     )
@@ -183,6 +188,7 @@ def litestar_app(parts: Parts) -> Litestar:
         ],
         dependencies={
             "db": Provide(provide_tenant_session),
+            "sessions": Provide(provide_sessions),
             **{name: _constant(part) for name, part in _injected(parts).items()},
         },
         middleware=[
@@ -224,7 +230,6 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "worker_client": parts.worker_client,
         "nudges": parts.nudges,
         "probes": parts.probes,
-        "comebacks": parts.comebacks,
         "emulator": parts.emulator,
         "sending": Sending(parts.database, parts.worker_client, parts.keyring, Routes(parts.redis)),
         "event_source": EventSource(parts.database, Places(parts.keyring), parts.tail, parts.credentials),
@@ -257,7 +262,7 @@ def _lifespan(parts: Parts) -> Any:
         try:
             yield
         finally:
-            for part in (parts.nudges, parts.probes, parts.comebacks, parts.replica_beat):
+            for part in (parts.nudges, parts.probes, parts.replica_beat):
                 await part.stop()
             await parts.tail.stop()
             flusher.cancel()

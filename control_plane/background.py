@@ -25,8 +25,8 @@ from control_plane.supervision.upkeep import Upkeep
 log = structlog.get_logger(__name__)
 
 
-def jobs(database: Database, unused_session_days: int = 30) -> list[Job]:
-    upkeep = Upkeep(database, unused_session_days)
+def jobs(database: Database, settings: Settings) -> list[Job]:
+    upkeep = Upkeep(database, Keyring(settings.master_keys), settings.unused_session_days)
 
     async def expired_credentials() -> int:
         async with database.system(SystemSite.PERIODIC_WORK) as session:
@@ -68,7 +68,7 @@ async def run(settings: Settings) -> None:
 
 
 async def run_loops(settings: Settings, database: Database, stopping: asyncio.Event) -> None:
-    periodic = PeriodicWork(database, jobs(database, settings.unused_session_days))
+    periodic = PeriodicWork(database, jobs(database, settings))
     await _registered(periodic, stopping)
     mail = MailLoop(database, Keyring(settings.master_keys), settings)
     sweeper = Sweeper(database, lease_seconds=settings.lease_seconds, brake_seconds=settings.brake_seconds)

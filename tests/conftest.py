@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import shutil
 import sys
 import tempfile
@@ -10,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import hypothesis
 import pytest
 
@@ -22,6 +20,7 @@ from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.valkey import EmbeddedValkey
 from shared.log_lines import LogFormat
 from tests import run_folder
+from tests.databases import create_database, own_database
 from tests.factories import People
 from tests.replica import Replica
 
@@ -52,7 +51,7 @@ class _Servers:
         self.postgres.start()
         self.valkey.start()
         run_folder.write_servers(self.postgres.url, self.valkey.url)
-        asyncio.run(_make_template(self.postgres.url))
+        asyncio.run(_make_template())
 
     def stop(self) -> None:
         self.valkey.stop()
@@ -86,15 +85,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-async def _make_template(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute(f"CREATE DATABASE {TEMPLATE}")
-    await connection.close()
-    await migrations.migrate(_with_database(url, TEMPLATE))
-
-
-def _with_database(url: str, name: str) -> str:
-    return url.rpartition("/")[0] + "/" + name
+async def _make_template() -> None:
+    await migrations.migrate(await create_database(TEMPLATE))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -108,22 +100,14 @@ def _logs() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 async def database_url() -> str:
-    url, name = run_folder.servers()["database"], f"test_{run_folder.process_name()}"
-    connection = await asyncpg.connect(url)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    await connection.close()
-    return _with_database(url, name)
+    return await create_database(f"test_{run_folder.process_name()}", TEMPLATE)
 
 
 @pytest.fixture
 async def empty_database_url() -> AsyncIterator[str]:
     """A database without a schema, for one test."""
-    url, name = run_folder.servers()["database"], f"empty_{os.urandom(4).hex()}"
-    connection = await asyncpg.connect(url)
-    await connection.execute(f"CREATE DATABASE {name}")
-    yield _with_database(url, name)
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+    async with own_database("empty") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ class FleetWorker:
         self.incarnation = 0
         self.spool = secrets.token_hex(8)
         self.position = 0
+        # The epoch of each session that it was told to start, as `obey` hears of it.
+        self.runs: dict[str, int] = {}
 
     async def call(
         self, method: str, path: str, *, token: str | None = None, **options: Any
@@ -69,6 +71,24 @@ class FleetWorker:
         assert answer.status_code == 200, answer.text
         orders: dict[str, Any] = answer.json()
         return orders
+
+    def states(self) -> list[dict[str, Any]]:
+        return [state(session, epoch, "connected") for session, epoch in self.runs.items()]
+
+    async def obey(self) -> dict[str, Any]:
+        """It does at once what it is told, and says so with its next beat."""
+        orders = await self.beat(*self.states())
+        self.runs |= {order["sessionId"]: order["epoch"] for order in orders["start"]}
+        return orders
+
+    async def hand_over(self, orders: dict[str, Any]) -> None:
+        stopped = [order for order in orders["stop"] if order["handOver"]]
+        released = [state(order["sessionId"], order["epoch"], "disconnected") for order in stopped]
+        body = {"incarnation": self.incarnation, "sessions": released}
+        answer = await self.call("POST", "/sessions/released", json=body)
+        assert answer.status_code == 204, answer.text
+        for order in stopped:
+            del self.runs[order["sessionId"]]
 
     def event(
         self, session: str, epoch: int, told: words.Told, position: int | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.contracts.fleet import Heartbeat, HeartbeatAnswer, Register, Registered, StoreKind
 from shared.contracts.told import Told
+from shared.version import VERSION
 from worker.board import Board
 from worker.companions import companions
 from worker.control_client import ControlClient, Refusal, Unreachable
@@ -31,7 +32,6 @@ from worker.whatsapp.stores import PostgresStore
 
 log = logging.getLogger(__name__)
 
-VERSION = "0.1.0"
 # A heartbeat that hangs must leave time for another one within the same lease.
 _BEAT_PATIENCE = 0.3
 

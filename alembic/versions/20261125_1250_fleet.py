@@ -68,6 +68,20 @@ END $$
 """
 
 
+# However a session ends, by its owner or with the whole account: what its client still writes is refused from
+# the commit on, and its worker hears of it at once.
+_END_SESSION = """
+CREATE FUNCTION end_session() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    DELETE FROM whatsapp_store.fences WHERE session_id = OLD.id::text;
+    IF OLD.worker_id IS NOT NULL THEN
+        PERFORM pg_notify('waypost_nudges', OLD.worker_id);
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
 # Readers go by (xid, position) and stay below the oldest transaction that runs. One that began early and
 # waited for a session may write after a younger one: its event takes the place behind what the session told
 # before. Both become readable at the same moment, so that nothing is skipped by it.
@@ -171,6 +185,8 @@ def upgrade() -> None:
         *tenant_table("events", app="SELECT"),
         *tenant_table("messages", app="SELECT, INSERT, UPDATE"),
         *tenant_table("message_keys", app="SELECT"),
+        _END_SESSION,
+        "CREATE TRIGGER ended AFTER DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION end_session()",
         _RENEW_LEASE,
         "REVOKE ALL ON FUNCTION whatsapp_store.renew_lease FROM PUBLIC",
         "GRANT EXECUTE ON FUNCTION whatsapp_store.renew_lease TO waypost_engine",
@@ -206,6 +222,7 @@ def _sessions() -> None:
         _text("store", "postgres"),
         sa.Column("moving_to", sa.String),
         sa.Column("comebacks", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("start_after", _TIME),
         # Who it is.
         _text("device_jid"),
         _text("phone"),
@@ -218,7 +235,8 @@ def _sessions() -> None:
         sa.UniqueConstraint("user_id", "name"),
     )
     op.create_index("ix_sessions_user_id_created_at_id", "sessions", ["user_id", "created_at", "id"])
-    op.create_index("ix_sessions_worker_id", "sessions", ["worker_id"])
+    for column in ("worker_id", "status_at", "assigned_at"):
+        op.create_index(f"ix_sessions_{column}", "sessions", [column])
     op.create_index(
         "uq_sessions_primary", "sessions", ["user_id"], unique=True, postgresql_where=sa.text("is_primary")
     )
@@ -345,3 +363,4 @@ def downgrade() -> None:
     ):
         op.drop_table(table)
     op.execute("DROP FUNCTION order_event")
+    op.execute("DROP FUNCTION end_session")

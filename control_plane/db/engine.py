@@ -36,6 +36,7 @@ class SystemSite(StrEnum):
     WORKERS = "workers"
     INGEST = "ingest"
     SENDING = "sending"
+    SANDBOX = "sandbox"
     SUPERVISION = "supervision"
 
 

@@ -1,11 +1,11 @@
-"""Rows of the fleet. Whoever changes a worker's row locks it first, and always before any session's row."""
+"""Rows of the fleet. Whoever locks workers' rows and sessions' rows holds the lock of placing before both."""
 
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, cast, delete, func, select, text, tuple_, update
+from sqlalchemy import BigInteger, and_, cast, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository
@@ -107,6 +107,19 @@ class FleetRepository(SystemRepository):
 
     async def end_of_replica(self, replica_id: uuid.UUID) -> None:
         await self.session.execute(delete(ApiReplica).where(ApiReplica.id == replica_id))
+
+    async def counts(self) -> dict[str, int]:
+        """How many are live, are draining and are gone."""
+        live = and_(
+            Worker.retired_at.is_(None), func.coalesce(Worker.lease_until > func.clock_timestamp(), False)
+        )
+        columns = {
+            "live": and_(live, ~Worker.draining),
+            "draining": and_(live, Worker.draining),
+            "offline": ~live,
+        }
+        query = select(*(func.count().filter(holds).label(name) for name, holds in columns.items()))
+        return dict((await self.session.execute(query)).mappings().one())
 
     async def nudge(self, worker_id: str) -> None:
         """Delivered when this transaction commits, to whichever replica holds the worker's stream."""

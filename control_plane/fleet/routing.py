@@ -77,9 +77,6 @@ class Routes:
                 pipe.set(f"{_WORKER}{worker_id}", msgspec.json.encode(load), ex=_KEPT)
             await self._ask(pipe.execute())
 
-    async def drop(self, session_id: uuid.UUID) -> None:
-        await self._ask(self._redis.delete(f"{_ROUTE}{session_id}"))
-
     async def _ask(self, call: Any) -> Any:
         if self._breaker.open:
             call.close()

@@ -4,7 +4,9 @@ import re
 
 from control_plane.errors import AppError, Code
 
-_NUMBER = re.compile(r"\+?([1-9][0-9]{6,14})")
+# With its country code. Digits of a national form would reach somebody else.
+PHONE = r"\+?[1-9][0-9]{6,14}"
+_NUMBER = re.compile(PHONE)
 _USER = re.compile(r"[0-9]{5,20}")
 _GROUP = re.compile(r"[0-9]{5,25}(-[0-9]{5,15})?")
 _PEOPLE = frozenset({"c.us", "s.whatsapp.net"})
@@ -16,7 +18,7 @@ def parse_chat_id(text: str) -> str:
     if not at:
         number = _NUMBER.fullmatch(_BLANKS.sub("", name))
         if number is not None:
-            return f"{number[1]}@s.whatsapp.net"
+            return f"{number[0].lstrip('+')}@s.whatsapp.net"
     elif server in _PEOPLE and _NUMBER.fullmatch(name):
         return f"{name.lstrip('+')}@s.whatsapp.net"
     elif server == "lid" and _USER.fullmatch(name):

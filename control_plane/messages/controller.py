@@ -14,7 +14,6 @@ from control_plane.errors import not_found
 from control_plane.events.hints import hint
 from control_plane.http.pagination import DEFAULT_LIMIT, Cursors, Page, PageCursor, PageLimit
 from control_plane.http.principal import Access, Principal, Scope, scoped
-from control_plane.keyring import Keyring
 from control_plane.messages.chat_ids import parse_chat_id
 from control_plane.messages.models import Message
 from control_plane.messages.repository import MessageRepository
@@ -62,14 +61,14 @@ class MessageController(Controller):
         request: UserRequest,
         session_id: FromPath[str],
         db: NamedDependency[AsyncSession],
-        keyring: NamedDependency[Keyring],
+        sessions: NamedDependency[Sessions],
         cursors: NamedDependency[Cursors],
         page_limit: PageLimit = DEFAULT_LIMIT,
         page_cursor: PageCursor = "",
         chat: Chat = "",
         direction: Direction = "",
     ) -> Page[MessageView]:
-        session = await Sessions(db, keyring).session(request.user, session_id)
+        session = await sessions.session(request.user, session_id)
         wanted = parse_chat_id(chat) if chat else ""
         listing = f"messages/{request.user.user_id}/{session.id}/{wanted}/{direction}"
         rows = await MessageRepository(db).page(
@@ -83,14 +82,14 @@ class MessageController(Controller):
         request: UserRequest,
         message_id: FromPath[str],
         db: NamedDependency[AsyncSession],
-        keyring: NamedDependency[Keyring],
+        sessions: NamedDependency[Sessions],
     ) -> MessageView:
         identity = parse_public_id("msg", message_id)
         message = await MessageRepository(db).message(identity) if identity is not None else None
         if message is None:
             raise not_found("message")
         # A test key reaches sandbox sessions only.
-        await Sessions(db, keyring).session(request.user, f"ses-{message.session_id}")
+        await sessions.session(request.user, f"ses-{message.session_id}")
         return MessageView.of(message)
 
 

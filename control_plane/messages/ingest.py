@@ -11,7 +11,7 @@ from control_plane.messages.meanings import ACTIVITY, HANDLERS, OF_THE_OWNER
 from control_plane.messages.storing import storable
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
-from control_plane.sessions.states_told import Comeback, state_told
+from control_plane.sessions.states_told import state_told
 from shared.contracts.fleet import UplinkBatch, UplinkEvent
 from shared.contracts.told import StateSeen
 
@@ -19,20 +19,16 @@ log = structlog.get_logger(__name__)
 
 
 class Ingest:
-    """`comebacks` holds, afterwards, the sessions that are to be started again."""
-
     def __init__(self, db: AsyncSession, worker_id: str) -> None:
         self._db = db
         self._worker_id = worker_id
+        self._fleet = FleetRepository(db)
         self._sessions = SupervisedSessions(db)
-        self.comebacks: list[Comeback] = []
-        # Workers ask again for what is lost; the owner is told once for each.
-        self.ignored = 0
 
     async def take(self, batch: UplinkBatch) -> int:
         """Up to which position everything is here. A batch that comes again changes nothing."""
         # A spool of its own for each worker, or one could move on the mark of another.
-        mark = await FleetRepository(self._db).spool_mark(f"{self._worker_id}/{batch.spool}", self._worker_id)
+        mark = await self._fleet.spool_mark(f"{self._worker_id}/{batch.spool}", self._worker_id)
         fresh = [event for event in batch.events if event.position == 0 or event.position > mark.position]
         # All of them are locked in one order, or two workers' batches could wait for each other.
         keys = list(
@@ -40,15 +36,16 @@ class Ingest:
         )
         owned = await self._sessions.owned(self._worker_id, keys) if keys else set()
         locked = {session.id: session for session in await self._sessions.locked([key[0] for key in owned])}
+        ignored = 0
         for event in fresh:
             session = locked.get(_uuid(event.session_id) or uuid.UUID(int=0))
             if session is None or (session.id, event.epoch) not in owned:
-                self.ignored += 1
+                ignored += 1
                 continue
             await self._apply(session, event)
-        if self.ignored:
-            await FleetRepository(self._db).count_repair("foreign_event_ignored", self.ignored)
-            log.warning("events_ignored", worker_id=self._worker_id, events=self.ignored)
+        if ignored:
+            await self._fleet.count_repair("foreign_event_ignored", ignored)
+            log.warning("events_ignored", worker_id=self._worker_id, events=ignored)
         mark.position = max([mark.position, *(event.position for event in batch.events)])
         mark.updated_at = datetime.now(UTC)
         return mark.position
@@ -59,9 +56,7 @@ class Ingest:
         if type(told) in OF_THE_OWNER and event.epoch != session.epoch:
             return
         if isinstance(told, StateSeen):
-            comeback = await state_told(self._db, session, told.meaning)
-            if comeback is not None:
-                self.comebacks.append(comeback)
+            await state_told(self._db, session, told.meaning)
             return
         if type(told) in ACTIVITY:
             session.last_activity_at = datetime.now(UTC)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
@@ -15,6 +15,17 @@ from control_plane.messages.models import Message, MessageKey
 class MessageRepository(TenantRepository):
     async def message(self, message_id: uuid.UUID) -> Message | None:
         return (await self.session.scalars(self.select(Message).where(Message.id == message_id))).first()
+
+    async def sent_by(
+        self, session_id: uuid.UUID, whatsapp_id: str, message_id: uuid.UUID | None
+    ) -> Message | None:
+        """By either of its ids."""
+        query = self.select(Message).where(
+            Message.session_id == session_id,
+            Message.direction == "outbound",
+            or_(Message.whatsapp_message_id == whatsapp_id, Message.id == message_id),
+        )
+        return (await self.session.scalars(query)).first()
 
     async def page(
         self,

@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.db.base import Base
 from control_plane.db.claims import Depth, depth
 from control_plane.db.engine import Database, SystemSite
-from control_plane.db.fleet_counts import worker_counts
 from control_plane.db.migrations import applied_revision, newest_revision
 
 _PATIENCE = 2.0
@@ -30,11 +30,18 @@ class Readiness(msgspec.Struct, frozen=True, rename="camel"):
 
 class Health:
     def __init__(
-        self, database: Database, redis: Redis, version: str, queues: Mapping[str, type[Base]]
+        self,
+        database: Database,
+        redis: Redis,
+        version: str,
+        *,
+        queues: Mapping[str, type[Base]],
+        count_workers: Callable[[AsyncSession], Awaitable[dict[str, int]]],
     ) -> None:
         self._database = database
         self._redis = redis
         self._queues = queues
+        self._count_workers = count_workers
         self._expected_revision = newest_revision()
         self._version = version
         self._started = time.monotonic()
@@ -73,7 +80,7 @@ class Health:
         """How many are live, are draining and are gone; None while the database cannot tell."""
         try:
             async with asyncio.timeout(_PATIENCE), self._database.system(SystemSite.HEALTH) as session:
-                return await worker_counts(session)
+                return await self._count_workers(session)
         except Exception:
             return None
 

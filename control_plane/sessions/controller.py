@@ -7,12 +7,10 @@ from uuid import UUID
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.errors import AppError, Code
 from control_plane.http.pagination import DEFAULT_LIMIT, Cursors, Page, PageCursor, PageLimit
 from control_plane.http.principal import Access, KeyMode, Principal, Scope, scoped
-from control_plane.keyring import Keyring
 from control_plane.sessions.models import Session, SessionChange
 from control_plane.sessions.schemas import (
     ChangeSessionBody,
@@ -37,25 +35,22 @@ class SessionController(Controller):
         self,
         request: UserRequest,
         data: JSONBody[CreateSessionBody],
-        db: NamedDependency[AsyncSession],
-        keyring: NamedDependency[Keyring],
+        sessions: NamedDependency[Sessions],
     ) -> Response[SessionView]:
-        view = SessionView.of(await Sessions(db, keyring).create(request.user, data))
+        view = SessionView.of(await sessions.create(request.user, data))
         return Response(view, headers={"Location": f"/v1/sessions/{view.id}"})
 
     @get(opt=scoped(Scope.SESSIONS_READ), summary="One's own sessions, the newest first")
     async def page(
         self,
         request: UserRequest,
-        db: NamedDependency[AsyncSession],
-        keyring: NamedDependency[Keyring],
+        sessions: NamedDependency[Sessions],
         cursors: NamedDependency[Cursors],
         page_limit: PageLimit = DEFAULT_LIMIT,
         page_cursor: PageCursor = "",
     ) -> Page[SessionView]:
         listing = f"sessions/{request.user.user_id}"
-        repository = Sessions(db, keyring).repository
-        rows = await repository.page(
+        rows = await sessions.repository.page(
             cursors.decode(listing, page_cursor),
             page_limit + 1,
             only_sandbox=request.user.key_mode is KeyMode.TEST,
@@ -67,10 +62,9 @@ class SessionController(Controller):
         self,
         request: UserRequest,
         session_id: FromPath[str],
-        db: NamedDependency[AsyncSession],
-        keyring: NamedDependency[Keyring],
+        sessions: NamedDependency[Sessions],
     ) -> SessionView:
-        return SessionView.of(await Sessions(db, keyring).session(request.user, session_id))
+        return SessionView.of(await sessions.session(request.user, session_id))
 
     @patch("/{session_id:str}", summary="Change name, description, proxy, device name or metadata")
     async def change(
@@ -78,30 +72,27 @@ class SessionController(Controller):
         request: UserRequest,
         session_id: FromPath[str],
         data: JSONBody[ChangeSessionBody],
-        db: NamedDependency[AsyncSession],
-        keyring: NamedDependency[Keyring],
+        sessions: NamedDependency[Sessions],
     ) -> SessionView:
-        return SessionView.of(await Sessions(db, keyring).change(request.user, session_id, data))
+        return SessionView.of(await sessions.change(request.user, session_id, data))
 
     @delete("/{session_id:str}", summary="Stop and delete a session")
     async def remove(
         self,
         request: UserRequest,
         session_id: FromPath[str],
-        db: NamedDependency[AsyncSession],
-        keyring: NamedDependency[Keyring],
+        sessions: NamedDependency[Sessions],
     ) -> None:
-        await Sessions(db, keyring).delete(request.user, session_id)
+        await sessions.delete(request.user, session_id)
 
     @post("/{session_id:str}/set-primary", status_code=200, summary="Send by it where no session is named")
     async def set_primary(
         self,
         request: UserRequest,
         session_id: FromPath[str],
-        db: NamedDependency[AsyncSession],
-        keyring: NamedDependency[Keyring],
+        sessions: NamedDependency[Sessions],
     ) -> SessionView:
-        return SessionView.of(await Sessions(db, keyring).set_primary(request.user, session_id))
+        return SessionView.of(await sessions.set_primary(request.user, session_id))
 
     @get(
         "/{session_id:str}/qr",
@@ -113,10 +104,8 @@ class SessionController(Controller):
         self,
         request: UserRequest,
         session_id: FromPath[str],
-        db: NamedDependency[AsyncSession],
-        keyring: NamedDependency[Keyring],
+        sessions: NamedDependency[Sessions],
     ) -> Response[QrView | bytes]:
-        sessions = Sessions(db, keyring)
         session = await sessions.session(request.user, session_id)
         view = qr_view(await sessions.live_pairing(session))
         if view is None:
@@ -136,13 +125,11 @@ class SessionController(Controller):
         self,
         request: UserRequest,
         session_id: FromPath[str],
-        db: NamedDependency[AsyncSession],
-        keyring: NamedDependency[Keyring],
+        sessions: NamedDependency[Sessions],
         cursors: NamedDependency[Cursors],
         page_limit: PageLimit = DEFAULT_LIMIT,
         page_cursor: PageCursor = "",
     ) -> Page[ChangeView]:
-        sessions = Sessions(db, keyring)
         session = await sessions.session(request.user, session_id)
         listing = f"timeline/{request.user.user_id}/{session.id}"
         after = cursors.decode(listing, page_cursor)

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -21,13 +22,23 @@ from control_plane.db.base import Base, HasCreationTime, HasId
 from shared.session_state import Reason, SessionState
 
 
+class Wanted(StrEnum):
+    """By the owner. LOG_OUT: the client is to tell the phone, and then to stop."""
+
+    RUN = "run"
+    STOP = "stop"
+    LOG_OUT = "log_out"
+
+
 class Session(HasId, HasCreationTime, Base):
-    """`epoch` is raised at each assignment; `wanted` is run or stop."""
+    """`epoch` is raised at each assignment."""
 
     __tablename__ = "sessions"
     __table_args__ = (
         UniqueConstraint("user_id", "name"),
         Index(None, "user_id", "created_at", "id"),
+        Index(None, "status_at"),
+        Index(None, "assigned_at"),
         Index("uq_sessions_primary", "user_id", unique=True, postgresql_where=literal_column("is_primary")),
     )
 
@@ -40,7 +51,7 @@ class Session(HasId, HasCreationTime, Base):
     labels: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default="{}")
     device_name: Mapped[str] = mapped_column(server_default="Waypost")
     sealed_proxy: Mapped[bytes | None] = mapped_column(LargeBinary)
-    wanted: Mapped[str] = mapped_column(server_default="stop")
+    wanted: Mapped[Wanted] = mapped_column(String, server_default=Wanted.STOP)
     pairing_phone: Mapped[str | None]
     status: Mapped[SessionState] = mapped_column(String, server_default="disconnected")
     status_reason: Mapped[Reason] = mapped_column(String, server_default="created")
@@ -51,8 +62,9 @@ class Session(HasId, HasCreationTime, Base):
     assigned_at: Mapped[datetime | None]
     store: Mapped[str] = mapped_column(server_default="postgres")
     moving_to: Mapped[str | None]
-    # How often a replaced client was started again because its predecessor had thrown it out.
+    # A client that its dying predecessor has thrown out: how often, and when it is to be started again.
     comebacks: Mapped[int] = mapped_column(server_default="0")
+    start_after: Mapped[datetime | None]
     device_jid: Mapped[str | None]
     phone: Mapped[str | None]
     lid: Mapped[str | None]

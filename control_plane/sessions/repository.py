@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.fleet.models import Worker
-from control_plane.sessions.models import Pairing, Session, SessionChange, SessionOwner
+from control_plane.sessions.models import Pairing, Session, SessionChange, SessionOwner, Wanted
 from control_plane.tiers.models import QuotaUsage
 from shared.ids import normalise_name, parse_public_id
 from shared.session_state import SessionState
@@ -75,13 +75,17 @@ class SessionRepository(TenantRepository):
 
 
 class SupervisedSessions(SystemRepository):
-    """Whoever locks a worker's row as well has locked it before."""
+    """Whoever locks workers' rows as well holds the lock of placing: the order of the two is free."""
 
     async def of_user(self, user_id: uuid.UUID, reference: str, *, lock: bool = True) -> Session | None:
         query = select(Session).where(Session.user_id == user_id, _referred(reference))
         if lock:
             query = query.with_for_update().execution_options(populate_existing=True)
         return (await self.session.scalars(query)).first()
+
+    async def phone_of_another(self, user_id: uuid.UUID, phone: str) -> bool:
+        query = select(Session.id).where(Session.phone == phone, Session.user_id != user_id, Session.sandbox)
+        return (await self.session.scalars(query.limit(1))).first() is not None
 
     async def locked(self, ids: Sequence[uuid.UUID]) -> Sequence[Session]:
         """In one order for everybody, so that nobody waits for each other."""
@@ -102,16 +106,25 @@ class SupervisedSessions(SystemRepository):
         return (await self.session.scalars(query)).all()
 
     async def orphans(self, limit: int) -> Sequence[Session]:
-        """Wanted, and without a worker that lives. Those that somebody else looks after now are left out."""
-        dead = select(Worker.id).where(Worker.retired_at.is_not(None))
+        """Wanted, and without a worker that lives, or due to be started again by theirs."""
         query = (
             select(Session)
-            .where(Session.wanted == "run", or_(Session.worker_id.is_(None), Session.worker_id.in_(dead)))
+            .where(*self._orphaned())
             .order_by(Session.status_at, Session.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         return (await self.session.scalars(query)).all()
+
+    async def has_orphans(self) -> bool:
+        """Without a lock."""
+        return bool(await self.session.scalar(select(exists().where(*self._orphaned()))))
+
+    def _orphaned(self) -> tuple[ColumnElement[bool], ...]:
+        dead = select(Worker.id).where(Worker.retired_at.is_not(None))
+        due = Session.start_after <= func.clock_timestamp()
+        without = or_(Session.worker_id.is_(None), Session.worker_id.in_(dead), due)
+        return Session.wanted == Wanted.RUN, without
 
     async def drop_expired_pairings(self) -> None:
         now = func.clock_timestamp()
@@ -135,15 +148,19 @@ class SupervisedSessions(SystemRepository):
         )
         return (await self.session.scalars(query)).all()
 
-    async def unused(self, since: timedelta, limit: int, *, told: bool) -> Sequence[Session]:
-        """Stopped for so long, and nobody wants them to run."""
+    async def unused(
+        self, since: timedelta, limit: int, told_before: timedelta | None = None
+    ) -> Sequence[Session]:
+        """Stopped for so long, and nobody wants them to run; their owners told so long ago, or not yet."""
+        now = func.clock_timestamp()
+        told = Session.expiry_told_at
         query = (
             select(Session)
             .where(
-                Session.wanted != "run",
+                Session.wanted != Wanted.RUN,
                 Session.status.in_(_UNUSED),
-                Session.status_at < func.clock_timestamp() - since,
-                Session.expiry_told_at.is_not(None) if told else Session.expiry_told_at.is_(None),
+                Session.status_at < now - since,
+                told.is_(None) if told_before is None else told <= now - told_before,
             )
             .order_by(Session.status_at)
             .limit(limit)
@@ -151,28 +168,10 @@ class SupervisedSessions(SystemRepository):
         )
         return (await self.session.scalars(query)).all()
 
-    async def remove(self, session: Session, resource: str) -> None:
-        """With what it counts for in its owner's quota; the oldest of the others becomes the primary one."""
-        await self.session.delete(session)
-        await self.session.flush()
-        if session.is_primary:
-            others = select(Session.id).where(Session.user_id == session.user_id)
-            oldest = others.order_by(Session.created_at, Session.id).limit(1).scalar_subquery()
-            await self.session.execute(update(Session).where(Session.id == oldest).values(is_primary=True))
-        await self.session.execute(
-            update(QuotaUsage)
-            .where(
-                QuotaUsage.user_id == session.user_id,
-                QuotaUsage.resource == resource,
-                QuotaUsage.period == "",
-            )
-            .values(used=func.greatest(QuotaUsage.used - 1, 0))
-        )
-
     async def assigned_counts(self) -> dict[str, int]:
         query = (
             select(Session.worker_id, func.count())
-            .where(Session.worker_id.is_not(None), Session.wanted == "run")
+            .where(Session.worker_id.is_not(None), Session.wanted == Wanted.RUN)
             .group_by(Session.worker_id)
         )
         rows: Any = (await self.session.execute(query)).all()

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import segno
+from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.errors import AppError, Code, not_found
@@ -83,9 +84,11 @@ class Sessions:
         return session
 
     async def delete(self, principal: Principal, reference: str) -> None:
-        """Its worker learns it at the next heartbeat; until then the fence lets it write nothing."""
         await self.repository.alone()
-        session = await self.session(principal, reference, lock=True)
+        await self.remove(await self.session(principal, reference, lock=True))
+
+    async def remove(self, session: Session) -> None:
+        """Its fence goes with it: its client writes nothing more, and its worker hears of it at once."""
         heir = await self.repository.oldest_but(session.id) if session.is_primary else None
         await self._db.delete(session)
         await self._db.flush()
@@ -125,6 +128,11 @@ class Sessions:
                 errors=[{"pointer": "/proxy", "detail": "is no proxy address"}],
             )
         return self._keyring.seal(PROXY_PURPOSE, proxy.encode(), bound_to)
+
+
+async def provide_sessions(db: NamedDependency[AsyncSession], keyring: NamedDependency[Keyring]) -> Sessions:
+    """In the transaction of the request."""
+    return Sessions(db, keyring)
 
 
 def checked_name(given: str) -> str:

@@ -1,11 +1,10 @@
 """From what a client saw to what is stored: the end of a client may be the end of what its owner wants."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control_plane.sessions.models import Session
+from control_plane.sessions.models import Session, Wanted
 from control_plane.sessions.transitions import tell, transition
 from shared.contracts.told import Meaning, Then
 from shared.session_state import Reason, SessionState
@@ -15,33 +14,26 @@ _PREDECESSOR = timedelta(seconds=60)
 _MOST_COMEBACKS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Comeback:
-    """A session that is to be assigned anew, after a pause that grows."""
-
-    session: Session
-    after: float
-
-
-async def state_told(db: AsyncSession, session: Session, meaning: Meaning) -> Comeback | None:
-    """By its present owner."""
+async def state_told(db: AsyncSession, session: Session, meaning: Meaning) -> None:
+    """By its present owner. One that is to come back is assigned anew when its pause is over."""
     if meaning.reason is Reason.REPLACED and _is_predecessor(session):
+        pause = timedelta(seconds=2**session.comebacks)
         session.comebacks += 1
+        session.start_after = datetime.now(UTC) + pause
         await transition(db, session, SessionState.RECOVERING, Reason.MOVING, "the predecessor came back")
-        return Comeback(session, 2.0 ** (session.comebacks - 1))
+        return
     if meaning.then is not Then.GO_ON:
-        session.wanted = "stop"
+        session.wanted = Wanted.STOP
     if meaning.then is Then.FORGET or meaning.reason is Reason.CREDENTIALS_LOST:
         session.device_jid = None
     await transition(db, session, meaning.state, meaning.reason, _detail(meaning))
     if meaning.reason is Reason.CREDENTIALS_LOST:
         await tell(db, session, "session.credentials_lost", {"action": "connect and scan again"})
-    return None
 
 
 async def forget(db: AsyncSession, session: Session) -> None:
     """A log-out without a client that could tell the phone: its credentials are only forgotten."""
-    session.wanted, session.device_jid = "stop", None
+    session.wanted, session.device_jid = Wanted.STOP, None
     await transition(db, session, SessionState.LOGGED_OUT, Reason.LOGGED_OUT_BY_USER)
 
 

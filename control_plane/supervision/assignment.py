@@ -57,7 +57,7 @@ class Assignments:
         """Both rows are locked. From the commit on, whatever the owner before still writes is refused."""
         before = session.epoch
         session.epoch = before + 1
-        session.worker_id, session.moving_to = worker.id, None
+        session.worker_id, session.moving_to, session.start_after = worker.id, None, None
         session.assigned_at = await self.fleet.now()
         if session.device_jid is None:
             session.store = worker.store

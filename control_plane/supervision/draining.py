@@ -6,9 +6,8 @@ from datetime import datetime
 import structlog
 
 from control_plane.fleet.models import Worker
-from control_plane.sessions.models import Session
+from control_plane.sessions.models import Session, Wanted
 from control_plane.supervision.assignment import Assignments, is_live, why_not
-from control_plane.supervision.orders import RUN
 from shared.contracts.fleet import StoreKind
 
 log = structlog.get_logger(__name__)
@@ -80,7 +79,7 @@ async def _running_on(assignments: Assignments, worker_ids: Sequence[str]) -> li
         session.id for worker_id in worker_ids for session in await assignments.sessions.of_worker(worker_id)
     ]
     locked = await assignments.sessions.locked(sorted(seen))
-    return [session for session in locked if session.worker_id in worker_ids and session.wanted == RUN]
+    return [session for session in locked if session.worker_id in worker_ids and session.wanted == Wanted.RUN]
 
 
 async def _tell(assignments: Assignments, workers: Sequence[Worker]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane.errors import AppError, Code, not_found
 from control_plane.fleet.models import FleetEvent, Worker
 from control_plane.fleet.placement import WEIGHTS
-from control_plane.sessions.models import Session
+from control_plane.sessions.models import Session, Wanted
 from control_plane.supervision import draining
 from control_plane.supervision.assignment import Assignments, is_live
 from control_plane.supervision.fleet_numbers import FleetNumbers
@@ -31,7 +31,6 @@ from control_plane.supervision.fleet_schemas import (
     WorkerView,
     state_of,
 )
-from control_plane.supervision.orders import RUN
 from control_plane.supervision.recovery import take_over
 from control_plane.supervision.registration import RESERVED, checked_endpoint, checked_worker_id
 from shared.contracts.fleet import StoreKind
@@ -223,7 +222,7 @@ def _bad_id(words: str, short: str) -> AppError:
 
 def _needs_it(session: Session) -> bool:
     """A dead worker never tells that it has stopped the others."""
-    return session.wanted == RUN or session.store == StoreKind.SQLITE
+    return session.wanted == Wanted.RUN or session.store == StoreKind.SQLITE
 
 
 def _room(worker: WorkerView) -> int:

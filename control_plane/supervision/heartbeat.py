@@ -9,11 +9,11 @@ from control_plane.errors import AppError, Code
 from control_plane.fleet.repository import FleetRepository
 from control_plane.fleet.tokens import WorkerIdentity
 from control_plane.keyring import Keyring
-from control_plane.sessions.models import Session
+from control_plane.sessions.models import Session, Wanted
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.states_told import forget
 from control_plane.sessions.transitions import transition
-from control_plane.supervision.orders import LOG_OUT, RUN, Comparison, compare, start_order
+from control_plane.supervision.orders import Comparison, compare, start_order
 from shared.contracts.fleet import Heartbeat, HeartbeatAnswer, SeenState, StoreKind
 from shared.session_state import REASONS, Reason
 
@@ -58,6 +58,8 @@ async def renew_lease(db: AsyncSession, who: WorkerIdentity, beat: Heartbeat) ->
     worker.spooled = beat.spooled
     if beat.version:
         worker.version = beat.version[:100]
+    if beat.environment:
+        worker.environment = beat.environment[:100]
     if beat.capacity is not None:
         worker.capacity = max(0, beat.capacity)
     if beat.draining and not worker.draining:
@@ -104,9 +106,9 @@ async def _settle(db: AsyncSession, who: WorkerIdentity, found: Comparison, *, n
             continue
         state = different.get(session.id)
         if state is None:
-            if session.wanted == LOG_OUT:
+            if session.wanted == Wanted.LOG_OUT:
                 await forget(db, session)
-            if session.wanted != RUN and session.store != StoreKind.SQLITE:
+            if session.wanted != Wanted.RUN and session.store != StoreKind.SQLITE:
                 session.worker_id = None
         elif state.epoch == session.epoch and await _correct(db, session, state):
             await fleet.count_repair("state_corrected")

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from control_plane.keyring import Keyring
-from control_plane.sessions.models import Session
+from control_plane.sessions.models import Session, Wanted
 from control_plane.sessions.service import PROXY_PURPOSE
 from shared.contracts.fleet import SeenState, StartOrder, StopOrder
 from shared.session_state import SessionState
 
-RUN, STOP, LOG_OUT = "run", "stop", "log_out"
 # In these a session does not run, whatever is wanted: somebody has to act first.
 ENDED = frozenset({SessionState.DISCONNECTED, SessionState.AUTH_FAILED, SessionState.LOGGED_OUT})
 
@@ -31,14 +30,15 @@ def compare(assigned: Sequence[Session], states: Sequence[SeenState], *, drainin
     for name, session in ours.items():
         state = seen.get(name)
         runs = state is not None and state.epoch == session.epoch
-        if session.wanted != RUN:
+        if session.wanted != Wanted.RUN:
             if state is None:
                 found.released.append(session)
             else:
-                away = session.wanted == LOG_OUT
+                away = session.wanted == Wanted.LOG_OUT
                 found.stop.append(StopOrder(session_id=name, epoch=state.epoch, log_out=away))
         elif not runs:
-            if not draining:
+            # One that waits for its comeback gets a new epoch first.
+            if not draining and session.start_after is None:
                 found.start.append(session)
         elif session.moving_to is not None:
             found.stop.append(StopOrder(session_id=name, epoch=session.epoch, hand_over=True))

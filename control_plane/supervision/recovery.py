@@ -7,11 +7,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.fleet.models import Worker
-from control_plane.sessions.models import Session
+from control_plane.sessions.models import Session, Wanted
 from control_plane.sessions.states_told import forget
 from control_plane.sessions.transitions import transition
 from control_plane.supervision.assignment import Assignments, is_live
-from control_plane.supervision.orders import LOG_OUT, RUN
 from shared.contracts.fleet import Released, StoreKind
 from shared.session_state import Reason, SessionState
 
@@ -39,9 +38,9 @@ async def take_over(db: AsyncSession, worker_id: str, incarnation: int, why: str
     worker.failures += not left
     moved = 0
     for session in await assignments.sessions.of_worker(worker_id, lock=True):
-        if session.wanted == RUN:
+        if session.wanted == Wanted.RUN:
             moved += await place_again(assignments, session, now, Reason.WORKER_LOST)
-        elif session.wanted == LOG_OUT:
+        elif session.wanted == Wanted.LOG_OUT:
             await forget(db, session)
     kind = "left" if left else "lost"
     assignments.fleet.note(worker_id, kind, why=why, moved=moved, incarnation=incarnation)
@@ -78,7 +77,7 @@ async def take_released(db: AsyncSession, worker_id: str, released: Released) ->
     for session in await assignments.sessions.of_worker(worker_id, lock=True):
         if epochs.get(str(session.id)) != session.epoch:
             continue
-        if session.wanted == RUN:
+        if session.wanted == Wanted.RUN:
             moved += await place_again(assignments, session, now, Reason.MOVING, except_for=(worker_id,))
         elif session.store != StoreKind.SQLITE:
             session.worker_id = None
@@ -86,13 +85,32 @@ async def take_released(db: AsyncSession, worker_id: str, released: Released) ->
 
 
 async def place_orphans(db: AsyncSession) -> int:
-    """Wanted, and with no worker that lives: each gets one as soon as there is room."""
+    """Wanted, and with no worker that lives: each gets one as soon as there is room.
+
+    And those whose pause is over go on where they were.
+    """
     assignments = Assignments(db)
+    # Asked each second by everybody: most of the time there is nothing, and nobody else has to wait for that.
+    if not await assignments.sessions.has_orphans():
+        return 0
     now = await assignments.begin()
     placed = 0
     for session in await assignments.sessions.orphans(_AT_ONCE):
-        if await place_again(assignments, session, now, Reason.WORKER_LOST):
+        if await _come_back(assignments, session, now) or await place_again(
+            assignments, session, now, Reason.WORKER_LOST
+        ):
             placed += 1
         elif session.status == SessionState.RECOVERING and session.status_at < now - _WAITS_FOR_A_WORKER:
             await transition(db, session, SessionState.DISCONNECTED, Reason.NO_WORKER, "starts by itself")
     return placed
+
+
+async def _come_back(assignments: Assignments, session: Session, now: datetime) -> bool:
+    """After it was thrown out by its own dying predecessor."""
+    if session.start_after is None or session.worker_id is None:
+        return False
+    worker = await assignments.fleet.worker(session.worker_id, lock=True)
+    if worker is None or not is_live(worker, now):
+        return False
+    await assignments.assign(session, worker, SessionState.RECOVERING, Reason.MOVING)
+    return True

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane.errors import AppError, Code
 from control_plane.fleet.models import Worker
 from control_plane.fleet.tokens import WorkerTokens
+from control_plane.sessions.models import Wanted
 from control_plane.supervision.assignment import Assignments
-from control_plane.supervision.orders import RUN
 from shared.contracts.fleet import Register, Registered
 from shared.ids import normalise_name
 from shared.session_state import Reason, SessionState
@@ -109,7 +109,7 @@ async def _take_back(assignments: Assignments, worker: Worker) -> int:
     """Its own sessions, at new epochs: what its earlier incarnation may still run is fenced off."""
     count = 0
     for session in await assignments.sessions.of_worker(worker.id, lock=True):
-        if session.wanted == RUN:
+        if session.wanted == Wanted.RUN:
             await assignments.assign(session, worker, SessionState.RECOVERING, Reason.WORKER_RESTARTED)
             count += 1
     return count

@@ -8,15 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.errors import AppError, Code, not_found
 from control_plane.fleet.models import Worker
-from control_plane.sessions.models import Session
+from control_plane.messages.chat_ids import PHONE
+from control_plane.sessions.models import Session, Wanted
 from control_plane.sessions.states_told import forget
 from control_plane.sessions.transitions import transition
 from control_plane.supervision.assignment import Assignments, why_not
-from control_plane.supervision.orders import ENDED, LOG_OUT, RUN, STOP
+from control_plane.supervision.orders import ENDED
 from shared.session_state import Reason, SessionState, may_follow
-
-_PHONE = re.compile(r"\+?[1-9][0-9]{6,14}")
-
 
 _HAVE_A_CLIENT = frozenset({SessionState.CONNECTED, SessionState.RECONNECTING})
 
@@ -31,7 +29,7 @@ class Wishes:
 
     async def connect(self, reference: str, phone: str | None = None) -> Session:
         """Already running is well; otherwise it is placed and started."""
-        if phone is not None and not _PHONE.fullmatch(phone):
+        if phone is not None and not re.fullmatch(PHONE, phone):
             raise AppError(
                 Code.VALIDATION_FAILED,
                 "The phone must be a number with its country code, such as +4915112345678.",
@@ -44,7 +42,7 @@ class Wishes:
 
     async def disconnect(self, reference: str) -> Session:
         session = await self._locked(reference)
-        session.wanted = STOP
+        session.wanted = Wanted.STOP
         await transition(self._db, session, SessionState.DISCONNECTED, Reason.REQUESTED)
         await self._assignments.sessions.drop_pairing(session.id)
         await self._nudge(session)
@@ -55,7 +53,7 @@ class Wishes:
         session = await self._locked(reference)
         await self._assignments.sessions.drop_pairing(session.id)
         if session.worker_id is not None and session.status in _HAVE_A_CLIENT:
-            session.wanted = LOG_OUT
+            session.wanted = Wanted.LOG_OUT
         else:
             await forget(self._db, session)
         await self._nudge(session)
@@ -68,7 +66,7 @@ class Wishes:
             raise not_found("session")
         worker = await self._own_worker(seen, now) or await self._assignments.choose(seen, now)
         session = await self._locked(reference)
-        if session.wanted == RUN and session.status not in ENDED and not even_if_running:
+        if session.wanted == Wanted.RUN and session.status not in ENDED and not even_if_running:
             return session
         if worker is None:
             raise AppError(
@@ -76,7 +74,7 @@ class Wishes:
                 "No worker has room for this session now. Try again in a moment.",
                 headers={"Retry-After": "5"},
             )
-        session.wanted, session.comebacks = RUN, 0
+        session.wanted, session.comebacks = Wanted.RUN, 0
         session.pairing_phone = phone.lstrip("+") if phone else None
         await self._assignments.sessions.drop_pairing(session.id)
         state, reason = SessionState.INITIALIZING, Reason.STARTING

@@ -22,12 +22,12 @@ from control_plane.fleet.tokens import WorkerIdentity, WorkerTokens, join_digest
 from control_plane.http.principal import WORKERS, access
 from control_plane.keyring import Keyring
 from control_plane.messages.ingest import Ingest
+from control_plane.sessions.models import Wanted
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.settings import Settings
-from control_plane.supervision.comebacks import Comebacks
 from control_plane.supervision.heartbeat import answer_heartbeat, demand_present, renew_lease
 from control_plane.supervision.nudges import Nudges
-from control_plane.supervision.orders import RUN, start_order
+from control_plane.supervision.orders import start_order
 from control_plane.supervision.probe import Probes
 from control_plane.supervision.recovery import place_orphans, take_released
 from control_plane.supervision.registration import LeaseTimes, register
@@ -144,7 +144,7 @@ class WorkerCallController(Controller):
             await demand_present(db, who)
             sessions = await SupervisedSessions(db).of_worker(who.worker_id)
             return Assigned(
-                sessions=tuple(start_order(each, keyring) for each in sessions if each.wanted == RUN)
+                sessions=tuple(start_order(each, keyring) for each in sessions if each.wanted == Wanted.RUN)
             )
 
     @post("/sessions/recovery-status", status_code=204, summary="What became of its sessions after a restart")
@@ -186,14 +186,10 @@ class WorkerCallController(Controller):
         data: JSONBody[UplinkBatch],
         database: NamedDependency[Database],
         redis: NamedDependency[Redis],
-        comebacks: NamedDependency[Comebacks],
     ) -> UplinkAnswer:
         async with database.system(SystemSite.INGEST) as db:
-            ingest = Ingest(db, who.worker_id)
-            position = await ingest.take(data)
+            position = await Ingest(db, who.worker_id).take(data)
         hint(redis)
-        for comeback in ingest.comebacks:
-            comebacks.later(comeback)
         return UplinkAnswer(position=position)
 
     @get(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.local.leash import leashed
@@ -62,6 +63,13 @@ class Child:
             )
         finally:
             os.close(log)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it has ended by then."""
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(max(0.0, seconds))
+        return not self.alive()
 
     def stop(self, hurry: Callable[[], bool] = never) -> None:
         process = self._process

@@ -1,7 +1,6 @@
 """A whole worker under test as a process, and what it needs to find the emulated network."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from shared.contracts.fleet import StartOrder
 from shared.ids import new_uuid
 from tests import run_folder
 from tests.agent.stand_in import JOIN_TOKEN, StandInControlPlane
+from tests.surroundings import without_settings
 from worker.sandbox.sandbox import Sandbox
 
 
@@ -36,7 +36,6 @@ async def running_worker(
     sandbox: Sandbox, stand_in: StandInControlPlane, folder: Path, **changes: str
 ) -> AsyncIterator[WorkerProcess]:
     """Killed at the end, if it has not ended by then; its log is searched for secrets with all others."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
     log = run_folder.logs() / f"worker-{new_uuid()}.log"
     given = {
         "WAYPOST_CONTROL_PLANE_URL": stand_in.url,
@@ -50,7 +49,10 @@ async def running_worker(
     }
     with log.open("w") as stream:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "worker"), env=environment | given | changes, stdout=stream, stderr=stream
+            *(sys.executable, "-m", "worker"),
+            env=without_settings() | given | changes,
+            stdout=stream,
+            stderr=stream,
         )
     try:
         yield WorkerProcess(process, log)

@@ -14,6 +14,7 @@ from tests.bench.stand import Stand
 from tests.bench.tables import Column, Figures, Table, row
 
 _PATIENCE = 1800.0
+_LOOK_EVERY = 0.1
 _SHARES = ("engines", "agent", "emulator", "postgres")
 _LOAD = (
     Column("per_second", "messages/s", 0),
@@ -87,8 +88,7 @@ def _measure(stand: Stand, job: Job) -> Result:
     progress, told, end = folder / "job.progress", 0, time.monotonic() + _PATIENCE
     try:
         child.start()
-        while child.alive() and time.monotonic() < end:
-            time.sleep(0.1)
+        while not child.wait(_LOOK_EVERY) and time.monotonic() < end:
             lines = progress.read_text().splitlines() if progress.exists() else []
             for line in lines[told:]:
                 stand.say(f"engine: {line}")

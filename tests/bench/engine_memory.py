@@ -12,6 +12,7 @@ from tests.bench.engine_sessions import Linked
 from tests.bench.process_figures import memory_mib
 from tests.bench.tables import Figures
 
+_BETWEEN_LOOKS = 1.0
 _LOOKS = 15
 _STILL_MIB = 0.3
 
@@ -56,10 +57,10 @@ def _row(memory: Figures, **figures: float) -> Figures:
 
 
 async def _settled(pids: Sequence[int]) -> dict[str, float]:
-    """What starts up fills memory for some seconds more."""
+    """What starts up fills memory for some seconds more: two looks, a second apart, must see the same."""
     before = memory_mib(*pids)
     for _ in range(_LOOKS):
-        await asyncio.sleep(1)
+        await asyncio.sleep(_BETWEEN_LOOKS)
         now = memory_mib(*pids)
         if abs(now["private"] - before["private"]) < _STILL_MIB:
             return now

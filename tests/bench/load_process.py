@@ -1,7 +1,6 @@
 """Starts the load generator as a process of its own and fetches what it measured."""
 
 import secrets
-import time
 from pathlib import Path
 
 import msgspec
@@ -25,11 +24,9 @@ def run_load(job: Job, folder: Path, environment: dict[str, str]) -> Result:
         log_file=log,
         stop_seconds=2.0,
     )
-    end = time.monotonic() + job.warm_up_seconds + job.seconds + _START_AND_END_SECONDS
     try:
         child.start()
-        while child.alive() and time.monotonic() < end:
-            time.sleep(0.02)
+        child.wait(job.warm_up_seconds + job.seconds + _START_AND_END_SECONDS)
     finally:
         child.stop()
     if child.exit_code != 0:

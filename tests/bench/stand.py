@@ -28,6 +28,7 @@ from tests.bench.load_process import run_load
 
 ADMIN_EMAIL = "admin@waypost.example"
 _READY_SECONDS = 30.0
+_LOOK_EVERY = 0.05
 _COMMAND_SECONDS = 60.0
 # Each log-in of a client of the engine opens some that stay for a minute.
 _CONNECTIONS = 800
@@ -160,9 +161,7 @@ class Stand:
             environment = _inherited() | own
         child = self._child(name, arguments, environment)
         child.start()
-        end = time.monotonic() + _COMMAND_SECONDS
-        while child.alive() and time.monotonic() < end:
-            time.sleep(0.02)
+        child.wait(_COMMAND_SECONDS)
         if child.exit_code != 0:
             raise LaunchError(f"{name} {child.how_it_ended()}:", child.last_words())
 
@@ -184,12 +183,12 @@ def _wait_until_ready(child: Child, url: str) -> None:
     end = time.monotonic() + _READY_SECONDS
     with httpx.Client(trust_env=False, timeout=5) as client:
         while time.monotonic() < end:
-            if not child.alive():
-                break
             try:
                 if client.get(url).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
-            time.sleep(0.05)
+            # Nothing tells when it listens; its end would be known at once.
+            if child.wait(_LOOK_EVERY):
+                break
     raise LaunchError(f"{child.title} was not ready: {child.how_it_ended()}", child.last_words())

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import httpx
 
 from tests import run_folder
+from tests.surroundings import without_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,6 @@ class Launcher:
 
     async def start(self) -> "Launcher":
         """Until it says that everything is ready, or ends."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
         settings = {"WAYPOST_DATA_DIR": str(self.data), "WAYPOST_PORT": "0"}
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -32,7 +31,7 @@ class Launcher:
             "deploy.local",
             "run",
             cwd=ROOT,
-            env=kept | settings | self._environment,
+            env=without_settings() | settings | self._environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

@@ -2,35 +2,28 @@
 
 import asyncio
 import json
-import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 
 import pytest
 
+from deploy.local.ports import free_port
 from tests import run_folder
 from tests.conftest import MASTER_KEY
 from tests.factories import new_email, new_password
+from tests.surroundings import without_settings
 from tests.waiting import until
 
 
 def environment(database_url: str, port: int) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
-    return kept | {
+    return without_settings() | {
         "WAYPOST_ENVIRONMENT": "development",
         "WAYPOST_DATABASE_URL": database_url,
         "WAYPOST_REDIS_URL": run_folder.servers()["redis"],
         "WAYPOST_MASTER_KEY": MASTER_KEY,
         "WAYPOST_PORT": str(port),
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Api:

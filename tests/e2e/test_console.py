@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.surroundings import without_settings
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,11 +20,10 @@ def blocks(kind: str) -> list[str]:
 @asynccontextmanager
 async def running(folder: Path, script: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """In a folder that looks like a checkout, and gone afterwards."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
     process = await asyncio.create_subprocess_exec(
         *("bash", "-c", f"exec {script}"),
         cwd=folder,
-        env=kept | {"PYTHONPATH": str(ROOT)},
+        env=without_settings() | {"PYTHONPATH": str(ROOT)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

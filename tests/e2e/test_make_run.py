@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from tests.e2e.launcher import ROOT, Launcher, environment_of
+from tests.surroundings import without_settings
 from tests.waiting import until
 
 CHILDREN = {"launcher", "postgres", "valkey", "api", "background", "worker", "sandbox"}
@@ -157,11 +158,10 @@ async def _one_more_worker_joins_the_sandbox(run: Launcher) -> None:
         ({"WAYPOST_SANDBOX_PROXY": "http://127.0.0.1:9"}, "http://127.0.0.1:9"),
         ({"WAYPOST_SANDBOX": "off"}, None),
     ):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "deploy.local", "worker"),
             cwd=ROOT,
-            env=kept | {"WAYPOST_DATA_DIR": str(run.data)} | own,
+            env=without_settings() | {"WAYPOST_DATA_DIR": str(run.data)} | own,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )

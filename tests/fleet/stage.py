@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,12 +13,15 @@ from typing import Any
 import asyncpg
 import httpx
 
+from deploy.local.ports import free_port
 from tests import run_folder
+from tests.conftest import MASTER_KEY
+from tests.databases import own_database
 from tests.factories import new_email, new_password
+from tests.surroundings import without_settings
 from tests.waiting import until
 
 JOIN_TOKEN = "canary-join-token-of-the-stage"
-_MASTER_KEY = "dGVzdC1tYXN0ZXIta2V5LXRlc3QtbWFzdGVyLWtleSE="
 # A fleet whose silence is noticed sooner than in life: beats of half a second, leases of five.
 SHORT_LEASES = {"WAYPOST_LEASE_SECONDS": "5", "WAYPOST_HEARTBEAT_SECONDS": "0.5"}
 
@@ -74,9 +76,9 @@ class Stage:
     def __init__(self, folder: Path, database_url: str, settings: dict[str, str]) -> None:
         self.folder = folder
         self.database_url = database_url
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = settings
-        self._kept = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
+        self._kept = without_settings()
         self._all: list[Process] = []
         self.sandbox: dict[str, str] = {}
         self.workers: dict[str, Process] = {}
@@ -105,7 +107,7 @@ class Stage:
         run_folder.note_secret(self.sandbox["controlToken"])
         self.api = await self.start_api()
         self.background = await self.run("background", ("control_plane", "background"), self._control_plane())
-        await self._sign_up()
+        await self.sign_up()
 
     async def start_api(self) -> Process:
         api = await self.run("api", ("control_plane", "api"), self._control_plane())
@@ -154,7 +156,7 @@ class Stage:
             "WAYPOST_ENVIRONMENT": "development",
             "WAYPOST_DATABASE_URL": self.database_url,
             "WAYPOST_REDIS_URL": run_folder.servers()["redis"],
-            "WAYPOST_MASTER_KEY": _MASTER_KEY,
+            "WAYPOST_MASTER_KEY": MASTER_KEY,
             "WAYPOST_PORT": str(self.port),
             "WAYPOST_DATA_DIR": str(self.folder / "control-plane"),
             "WAYPOST_DATABASE_POOL": "8",
@@ -165,7 +167,8 @@ class Stage:
             **self._settings,
         }
 
-    async def _sign_up(self) -> None:
+    async def sign_up(self) -> None:
+        """As a new account, for all calls from now on."""
         body = {"email": new_email(), "password": new_password(), "name": "Owner"}
         answer = await self.client.post("/v1/auth/register", json=body)
         assert answer.status_code == 201, answer.text
@@ -222,6 +225,15 @@ class Stage:
         body = {"from": phone, "type": "text", "text": text}
         await self.call("POST", f"/v1/sandbox/sessions/{name}/incoming", 201, json=body)
 
+    async def end_of(self, worker: str) -> str | None:
+        """Why its incarnation was ended."""
+        connection = await asyncpg.connect(self.database_url)
+        reason: str | None = await connection.fetchval(
+            "SELECT retired_reason FROM workers WHERE id = $1", worker
+        )
+        await connection.close()
+        return reason
+
     async def overlaps(self) -> list[Any]:
         """Pairs of connections of one device that stood at the same time."""
         headers = {"Authorization": f"Bearer {self.sandbox['controlToken']}"}
@@ -233,24 +245,14 @@ class Stage:
 @asynccontextmanager
 async def stage(folder: Path, template: str, **settings: str) -> AsyncIterator[Stage]:
     """`template` is a database with the schema."""
-    url, name = run_folder.servers()["database"], f"stage_{os.urandom(4).hex()}"
-    connection = await asyncpg.connect(url)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    opened = Stage(folder, url.rpartition("/")[0] + "/" + name, settings)
-    try:
-        await opened.open()
-        yield opened
-    finally:
-        await opened.close()
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await connection.close()
+    async with own_database("stage", template) as url:
+        opened = Stage(folder, url, settings)
+        try:
+            await opened.open()
+            yield opened
+        finally:
+            await opened.close()
 
 
 def freeze(process: Process) -> None:
     process.signal(signal.SIGSTOP)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -56,6 +56,16 @@ async def test_from_a_card_to_messages_both_ways(fleet: Stage):
     kinds = {event["type"] for event in events}
     assert kinds >= {"session.status", "session.qr", "message.sent", "message.received", "message.ack"}
 
+    read = {"messageId": sent["id"], "type": "read"}
+    await fleet.call("POST", "/v1/sandbox/sessions/shop-one/receipts", 204, json=read)
+    unknown = {"messageId": "msg-nobody", "type": "read"}
+    await fleet.call("POST", "/v1/sandbox/sessions/shop-one/receipts", 404, json=unknown)
+
+    async def is_read() -> bool:
+        return str((await fleet.call("GET", f"/v1/messages/{sent['id']}", 200))["status"]) == "read"
+
+    await until(is_read)
+
     await fleet.call("POST", "/v1/sessions/shop-one/disconnect", 200)
     refused = await fleet.call("POST", "/v1/sessions/shop-one/messages", 409, json=body)
     assert refused["detail"] == "Client not found. Please reconnect the session."
@@ -70,6 +80,19 @@ async def test_from_a_card_to_messages_both_ways(fleet: Stage):
     assert await fleet.overlaps() == []
 
 
+async def test_a_virtual_phone_of_one_account_is_linked_to_no_other(fleet: Stage):
+    await fleet.start_worker("worker-1")
+    await fleet.new_session("shop-1")
+    phone = (await fleet.session("shop-1"))["phone"]
+    await fleet.sign_up()
+    await fleet.call("POST", "/v1/sessions", 201, json={"name": "shop-2", "sandbox": True})
+    await fleet.call("POST", "/v1/sessions/shop-2/connect", 202, json={"wait": 20})
+    refused = await fleet.call("POST", "/v1/sandbox/sessions/shop-2/scan", 422, json={"phone": phone})
+    assert refused["errors"] == [{"pointer": "/phone", "detail": "is taken"}]
+    await fleet.call("POST", "/v1/sandbox/sessions/shop-2/scan", 200, json={})
+    await fleet.connected("shop-2")
+
+
 async def test_sessions_of_a_killed_worker_live_on_elsewhere_without_a_scan(fleet: Stage):
     first = await fleet.start_worker("worker-1")
     names = [f"shop-{number}" for number in range(1, 5)]
@@ -78,6 +101,8 @@ async def test_sessions_of_a_killed_worker_live_on_elsewhere_without_a_scan(flee
     await fleet.start_worker("worker-2")
     await first.kill()
     await fleet.connected(*names, on="worker-2")
+    # Known by its stream, and not by the end of its lease.
+    assert await fleet.end_of("worker-1") == "its process ended"
     for name in names:
         await fleet.phone_writes(name, _ANN, f"to {name}")
         body = {"to": _ANN, "text": f"from {name}"}
@@ -146,6 +171,7 @@ async def test_a_frozen_worker_is_given_up_and_stops_by_itself(fleet: Stage):
     await fleet.start_worker("worker-2")
     freeze(first)
     await fleet.connected("shop-1", on="worker-2", within=40)
+    assert await fleet.end_of("worker-1") == "its lease ended"
     first.signal(signal.SIGCONT)
 
     async def heard() -> bool:

@@ -1,7 +1,6 @@
 """The commands that run once, as an operator types them."""
 
 import asyncio
-import os
 import sys
 
 import pytest
@@ -10,6 +9,7 @@ from tests import run_folder
 from tests.conftest import MASTER_KEY
 from tests.factories import Person, new_email, new_password
 from tests.replica import Replica
+from tests.surroundings import without_settings
 
 
 class Outcome:
@@ -21,7 +21,6 @@ class Outcome:
 @pytest.fixture
 def control_plane(database_url: str):
     async def run(*arguments: str, **changes: str) -> Outcome:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
         environment = {
             "WAYPOST_DATABASE_URL": database_url,
             "WAYPOST_REDIS_URL": run_folder.servers()["redis"],
@@ -32,7 +31,7 @@ def control_plane(database_url: str):
             "-m",
             "control_plane",
             *arguments,
-            env=kept | environment | changes,
+            env=without_settings() | environment | changes,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

@@ -3,17 +3,14 @@
 import os
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
-import asyncpg
 import pytest
 from aiohttp import web
 
 from control_plane.http.principal import Role
-from tests import run_folder
-from tests.conftest import TEMPLATE
 from tests.factories import People, Person
+from tests.fleet_client import Fleet, FleetWorker
 from tests.replica import Replica
 
 WORKERS = "/v1/workers"
@@ -36,49 +33,13 @@ CALLS = [
 ]
 
 
-@dataclass
-class Machine:
-    """What a worker says to the control plane, without clients."""
+class AdministeredFleet(Fleet):
+    """Each worker joins with a token that the administrator made for it."""
 
-    replica: Replica
-    id: str
-    token: str = ""
-    incarnation: int = 0
-    runs: dict[str, int] = field(default_factory=dict)
-
-    async def say(self, path: str, body: dict[str, Any], status: int = 200) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        answer = await self.replica.client.post(f"{WORKERS}/{self.id}{path}", headers=headers, json=body)
-        assert answer.status_code == status, answer.text
-        return answer.json() if answer.content else None
-
-    async def beat(self, status: int = 200) -> Any:
-        """It does at once what it is told, and says so with its next beat."""
-        states = [
-            {"id": session, "epoch": epoch, "status": "connected"} for session, epoch in self.runs.items()
-        ]
-        beat = {"incarnation": self.incarnation, "states": states}
-        answer = await self.say("/heartbeat", beat, status)
-        if status == 200:
-            self.runs |= {order["sessionId"]: order["epoch"] for order in answer["start"]}
-        return answer
-
-    async def hand_over(self, answer: dict[str, Any]) -> None:
-        stopped = [order for order in answer["stop"] if order["handOver"]]
-        states = [
-            {"id": order["sessionId"], "epoch": order["epoch"], "status": "disconnected"} for order in stopped
-        ]
-        body = {"incarnation": self.incarnation, "sessions": states}
-        await self.say("/sessions/released", body, 204)
-        for order in stopped:
-            del self.runs[order["sessionId"]]
-
-
-@dataclass
-class Fleet:
-    replica: Replica
-    admin: Person
-    owner: Person
+    def __init__(self, replica: Replica, admin: Person, person: Person) -> None:
+        super().__init__(replica)
+        self.admin = admin
+        self.person = person
 
     async def call(self, method: str, path: str, status: int = 200, **options: Any) -> Any:
         answer = await self.admin.call(method, WORKERS + path, **options)
@@ -89,42 +50,28 @@ class Fleet:
         made: dict[str, Any] = await self.call("POST", "/join-tokens", 201, json={"name": "n", **body})
         return made
 
-    async def register(self, token: str, **body: Any) -> Any:
-        headers = {"Authorization": f"Bearer {token}"}
-        return await self.replica.client.post(f"{WORKERS}/register", headers=headers, json=body)
+    async def worker(self, worker_id: str = "", **changes: Any) -> FleetWorker:
+        token = (await self.join_token())["token"]
+        here = {"endpoint": f"http://{worker_id}:1", "token": token}
+        return await super().worker(worker_id, **here | changes)
 
-    async def machine(self, name: str, **body: Any) -> Machine:
-        whole = {"workerId": name, "endpoint": f"http://{name}:1", "version": "1", "sandbox": True, **body}
-        answer = await self.register((await self.join_token())["token"], **whole)
-        assert answer.status_code == 200, answer.text
-        told = answer.json()
-        return Machine(self.replica, name, told["token"], told["incarnation"])
-
-    async def session(self, name: str) -> dict[str, Any]:
-        body = {"name": name, "sandbox": True}
-        assert (await self.owner.call("POST", "/v1/sessions", json=body)).status_code == 201
-        answer = await self.owner.call("POST", f"/v1/sessions/{name}/connect", json={"wait": 0})
-        assert answer.status_code == 202, answer.text
-        return dict(answer.json())
+    async def start(self, name: str) -> str:
+        return await self.running(self.person, name, sandbox=True)
 
     async def runs_on(self, name: str) -> str | None:
-        found: str | None = (await self.owner.call("GET", f"/v1/sessions/{name}")).json()["workerId"]
+        found: str | None = (await self.person.call("GET", f"/v1/sessions/{name}")).json()["workerId"]
         return found
 
 
 @pytest.fixture
-async def fleet(start_replica) -> AsyncIterator[Fleet]:
-    """A database of its own: what stands in it is the whole fleet."""
-    url, name = run_folder.servers()["database"], f"fleet_{os.urandom(4).hex()}"
-    connection = await asyncpg.connect(url)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    own = url.rpartition("/")[0] + "/" + name
-    replica = await start_replica(WAYPOST_DATABASE_URL=own, WAYPOST_LEASE_SECONDS="600")
-    people = People(replica)
-    yield Fleet(replica, await people(role=Role.ADMIN), await people())
-    await replica.parts.database.close()
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+def fleet_settings() -> dict[str, str]:
+    """No configured token opens this fleet, and nobody in it falls silent by being slow."""
+    return {"WAYPOST_LEASE_SECONDS": "600"}
+
+
+@pytest.fixture
+async def fleet(fleet: Fleet) -> AdministeredFleet:
+    return AdministeredFleet(fleet.replica, await fleet.people(role=Role.ADMIN), await fleet.owner())
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
@@ -148,15 +95,15 @@ async def test_an_unknown_worker_is_not_found(people: People, worker_id: str):
                 assert (await admin.call(method, where, json={})).status_code == 404, (method, where)
 
 
-async def test_a_worker_is_announced_changed_and_shown(fleet: Fleet):
+async def test_a_worker_is_announced_changed_and_shown(fleet: AdministeredFleet):
     body = {"id": " Worker_One ", "capacityOverride": 5, "weight": 2.5, "labels": {"zone": "a"}}
     made = await fleet.call("POST", "", 201, json=body)
     assert (made["id"], made["state"], made["capacityOverride"]) == ("worker-one", "offline", 5)
-    machine = await fleet.machine("worker-one", capacity=50)
+    worker = await fleet.worker("worker-one", capacity=50)
     seen = await fleet.call("GET", "/Worker_One")
     assert (seen["state"], seen["capacity"], seen["capacityOverride"]) == ("online", 50, 5)
     assert (seen["restarts"], seen["labels"]) == (0, {"zone": "a"})
-    assert (seen["weight"], seen["assigned"], seen["incarnation"]) == (2.5, 0, machine.incarnation)
+    assert (seen["weight"], seen["assigned"], seen["incarnation"]) == (2.5, 0, worker.incarnation)
     changed = await fleet.call("PUT", "/worker-one", json={"capacityOverride": None, "labels": {"zone": "b"}})
     assert (changed["capacityOverride"], changed["weight"]) == (None, 2.5)
     assert changed["labels"] == {"zone": "b"}
@@ -188,25 +135,25 @@ async def test_a_bad_announcement_is_refused(people: People, body: dict[str, Any
         assert answer.json()["errors"][0]["pointer"] == pointer
 
 
-async def test_an_id_or_an_endpoint_that_another_one_has_is_refused(fleet: Fleet):
-    await fleet.machine("w-1")
+async def test_an_id_or_an_endpoint_that_another_one_has_is_refused(fleet: AdministeredFleet):
+    await fleet.worker("w-1")
     taken = await fleet.call("POST", "", 422, json={"id": "W 1"})
     assert taken["code"] == "invalid_id"
     refused = await fleet.call("POST", "", 409, json={"id": "w-2", "endpoint": "http://w-1:1/"})
     assert refused["code"] == "duplicate_endpoint"
 
 
-async def test_a_join_token_lets_workers_in_until_it_is_revoked(fleet: Fleet):
+async def test_a_join_token_lets_workers_in_until_it_is_revoked(fleet: AdministeredFleet):
     made = await fleet.join_token()
     assert made["token"].startswith("wpj_")
-    body = {"workerId": "w-1", "endpoint": "http://w-1:1", "version": "1"}
-    assert (await fleet.register(made["token"], **body)).status_code == 200
+    worker = FleetWorker(fleet.replica, "w-1")
+    assert (await worker.try_to_register(made["token"])).status_code == 200
     (listed,) = (await fleet.call("GET", "/join-tokens"))["items"]
     assert listed["id"] == made["id"]
     assert listed["lastUsedAt"]
     assert "token" not in listed
     await fleet.call("DELETE", f"/join-tokens/{made['id']}", 204)
-    assert (await fleet.register(made["token"], **body)).status_code == 401
+    assert (await worker.try_to_register(made["token"])).status_code == 401
     await fleet.call("DELETE", f"/join-tokens/{made['id']}", 404)
     (listed,) = (await fleet.call("GET", "/join-tokens"))["items"]
     assert listed["revokedAt"]
@@ -230,90 +177,96 @@ async def test_a_join_token_that_could_never_be_used_is_refused(people: People, 
     assert (await admin.call("POST", f"{WORKERS}/join-tokens", json=body)).status_code == 422
 
 
-async def test_a_drained_worker_hands_its_sessions_over_and_takes_none_until_it_resumes(fleet: Fleet):
-    one = await fleet.machine("w-1")
-    await fleet.session("shop")
-    await one.beat()
-    await fleet.machine("w-2")
+async def test_a_drained_worker_hands_its_sessions_over_and_takes_none_until_it_resumes(
+    fleet: AdministeredFleet,
+):
+    one = await fleet.worker("w-1")
+    await fleet.start("shop")
+    await one.obey()
+    await fleet.worker("w-2")
     drained = await fleet.call("POST", "/w-1/drain", 202)
     assert (drained["moving"], drained["staying"]) == (1, 0)
     assert drained["worker"]["state"] == "draining"
-    answer = await one.beat()
+    answer = await one.obey()
     assert (await fleet.call("GET", "/w-1"))["state"] == "draining"
     await one.hand_over(answer)
     assert await fleet.runs_on("shop") == "w-2"
-    await fleet.session("second")
+    await fleet.start("second")
     assert await fleet.runs_on("second") == "w-2"
     assert (await fleet.call("POST", "/w-1/resume"))["state"] == "online"
-    await fleet.session("third")
+    await fleet.start("third")
     assert await fleet.runs_on("third") == "w-1"
     events = [event["kind"] for event in (await fleet.call("GET", "/w-1/events"))["items"]]
     assert events == ["resumed", "draining", "registered"]
 
 
-async def test_a_session_that_nobody_can_take_runs_on(fleet: Fleet):
-    one = await fleet.machine("w-1")
-    await fleet.session("shop")
-    await fleet.session("store")
-    await one.beat()
-    await fleet.machine("w-2", capacity=1)
+async def test_a_session_that_nobody_can_take_runs_on(fleet: AdministeredFleet):
+    one = await fleet.worker("w-1")
+    await fleet.start("shop")
+    await fleet.start("store")
+    await one.obey()
+    await fleet.worker("w-2", capacity=1)
     drained = await fleet.call("POST", "/w-1/drain", 202)
     assert (drained["moving"], drained["staying"]) == (1, 1)
-    assert len((await one.beat())["stop"]) == 1
+    assert len((await one.obey())["stop"]) == 1
     again = await fleet.call("POST", "/w-1/drain", 202)
     assert (again["moving"], again["staying"]) == (1, 1)
 
 
-async def test_a_resumed_worker_keeps_what_has_not_left(fleet: Fleet):
-    one = await fleet.machine("w-1")
-    await fleet.session("shop")
-    await one.beat()
-    await fleet.machine("w-2")
+async def test_a_resumed_worker_keeps_what_has_not_left(fleet: AdministeredFleet):
+    one = await fleet.worker("w-1")
+    await fleet.start("shop")
+    await one.obey()
+    await fleet.worker("w-2")
     await fleet.call("POST", "/w-1/drain", 202)
     await fleet.call("POST", "/w-1/resume")
-    assert (await one.beat())["stop"] == []
+    assert (await one.obey())["stop"] == []
 
 
-async def test_a_worker_in_use_is_deleted_by_force_alone_and_its_sessions_move(fleet: Fleet):
-    one = await fleet.machine("w-1")
-    await fleet.session("shop")
-    await one.beat()
+async def test_a_worker_in_use_is_deleted_by_force_alone_and_its_sessions_move(fleet: AdministeredFleet):
+    one = await fleet.worker("w-1")
+    await fleet.start("shop")
+    await one.obey()
     assert (await fleet.call("DELETE", "/w-1", 409))["code"] == "worker_in_use"
-    await fleet.machine("w-2")
+    await fleet.worker("w-2")
     await fleet.call("DELETE", "/W_1", 204, params={"force": "true"})
     assert await fleet.runs_on("shop") == "w-2"
     await fleet.call("GET", "/w-1", 404)
-    assert (await one.beat(409))["code"] == "incarnation_replaced"
+    refused = await one.try_to_beat(*one.states())
+    assert (refused.status_code, refused.json()["code"]) == (409, "incarnation_replaced")
     kinds = [event["kind"] for event in (await fleet.call("GET", "/w-1/events"))["items"]]
     assert kinds == ["deleted", "left", "registered"]
     assert (await fleet.call("GET", "/statistics"))["repairs"] == []
 
 
-async def test_sessions_of_a_deleted_worker_wait_when_nobody_has_room(fleet: Fleet):
-    one = await fleet.machine("w-1")
-    await fleet.session("shop")
-    await one.beat()
+async def test_sessions_of_a_deleted_worker_wait_when_nobody_has_room(fleet: AdministeredFleet):
+    one = await fleet.worker("w-1")
+    await fleet.start("shop")
+    await one.obey()
     await fleet.call("DELETE", "/w-1", 204, params={"force": "true"})
-    session = (await fleet.owner.call("GET", "/v1/sessions/shop")).json()
+    session = (await fleet.person.call("GET", "/v1/sessions/shop")).json()
     assert (session["status"], session["statusReason"]) == ("recovering", "no_worker")
     assert session["workerId"] is None
 
 
-async def test_a_worker_without_sessions_is_deleted_and_its_token_never_comes_to_life_again(fleet: Fleet):
-    one = await fleet.machine("w-1")
+async def test_a_worker_without_sessions_is_deleted_and_its_token_never_comes_to_life_again(
+    fleet: AdministeredFleet,
+):
+    one = await fleet.worker("w-1")
     await fleet.call("DELETE", "/w-1", 204)
-    again = await fleet.machine("w-1")
+    again = await fleet.worker("w-1")
     assert again.incarnation > one.incarnation
-    assert (await one.beat(409))["code"] == "incarnation_replaced"
+    refused = await one.try_to_beat(*one.states())
+    assert (refused.status_code, refused.json()["code"]) == (409, "incarnation_replaced")
 
 
-async def test_the_statistics_add_up(fleet: Fleet):
-    await fleet.machine("w-1", capacity=4)
-    await fleet.machine("w-2", capacity=4)
+async def test_the_statistics_add_up(fleet: AdministeredFleet):
+    await fleet.worker("w-1", capacity=4)
+    await fleet.worker("w-2", capacity=4)
     await fleet.call("POST", "", 201, json={"id": "w-3"})
     for name in ("shop", "store", "stand"):
-        await fleet.session(name)
-    await fleet.machine("w-1", capacity=4)
+        await fleet.start(name)
+    await fleet.worker("w-1", capacity=4)
     told = await fleet.call("GET", "/statistics")
     assert told["workers"] == {"online": 2, "draining": 0, "offline": 1}
     assert (told["capacity"], told["used"], told["restarts"]) == (8, 3, 1)
@@ -321,15 +274,15 @@ async def test_the_statistics_add_up(fleet: Fleet):
     assert told["spread"] == {"least": 0.25, "most": 0.5, "difference": 0.25}
 
 
-async def test_placement_is_explained(fleet: Fleet):
+async def test_placement_is_explained(fleet: AdministeredFleet):
     empty = await fleet.call("GET", "/placement?explain=true")
     assert (empty["workerId"], empty["scores"]) == (None, [])
-    await fleet.machine("w-1", capacity=1)
-    session = await fleet.session("shop")
-    await fleet.machine("w-2", sandbox=False)
-    await fleet.machine("w-3")
+    await fleet.worker("w-1", capacity=1)
+    session = await fleet.start("shop")
+    await fleet.worker("w-2", sandbox=False)
+    await fleet.worker("w-3")
     await fleet.call("POST", "/w-3/drain", 202)
-    told = await fleet.call("GET", "/placement", params={"explain": "true", "session": session["id"]})
+    told = await fleet.call("GET", "/placement", params={"explain": "true", "session": session})
     assert told["workerId"] is None
     assert {each["workerId"]: each["whyNot"] for each in told["scores"]} == {
         "w-1": "is full (1 of 1)",
@@ -358,13 +311,13 @@ async def somebody() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def test_a_health_check_tells_what_is_the_matter_with_each(fleet: Fleet, somebody: str):
+async def test_a_health_check_tells_what_is_the_matter_with_each(fleet: AdministeredFleet, somebody: str):
     with socket.socket() as closed:
         # Bound and not listening: whoever connects is refused.
         closed.bind(("127.0.0.1", 0))
-        await fleet.machine("good", endpoint=f"http://127.0.0.1:{somebody}")
-        await fleet.machine("stranger", endpoint=f"http://localhost:{somebody}")
-        await fleet.machine("gone", endpoint=f"http://127.0.0.1:{closed.getsockname()[1]}")
+        await fleet.worker("good", endpoint=f"http://127.0.0.1:{somebody}")
+        await fleet.worker("stranger", endpoint=f"http://localhost:{somebody}")
+        await fleet.worker("gone", endpoint=f"http://127.0.0.1:{closed.getsockname()[1]}")
         await fleet.call("POST", "", 201, json={"id": "announced"})
         checked = await fleet.call("POST", "/health-check")
         commanded = await fleet.call("POST", "/commands", json={"command": "health"})
@@ -381,18 +334,18 @@ async def test_a_health_check_tells_what_is_the_matter_with_each(fleet: Fleet, s
     assert commanded["results"] == checked["results"]
 
 
-async def test_one_command_reaches_all_workers(fleet: Fleet):
-    one = await fleet.machine("w-1")
-    await fleet.machine("w-2")
-    await fleet.session("shop")
-    await one.beat()
+async def test_one_command_reaches_all_workers(fleet: AdministeredFleet):
+    one = await fleet.worker("w-1")
+    await fleet.worker("w-2")
+    await fleet.start("shop")
+    await one.obey()
     drained = await fleet.call("POST", "/commands", json={"command": "drain"})
     assert [(each["workerId"], each["state"]) for each in drained["results"]] == [
         ("w-1", "draining"),
         ("w-2", "draining"),
     ]
     # Nobody is left to take it.
-    assert (await one.beat())["stop"] == []
+    assert (await one.obey())["stop"] == []
     resumed = await fleet.call("POST", "/commands", json={"command": "resume"})
     assert {each["state"] for each in resumed["results"]} == {"online"}
     assert (await fleet.call("GET", "/statistics"))["workers"]["online"] == 2

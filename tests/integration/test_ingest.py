@@ -9,6 +9,7 @@ from shared.contracts import told as words
 from shared.session_state import Reason, SessionState
 from tests.factories import Person
 from tests.fleet_client import CONNECTED, PEER, Fleet, connect, messages, qr, received, seen, shown, text
+from tests.integration import hostile_texts
 from tests.waiting import until
 
 # Nothing else keeps one of these from being told twice.
@@ -156,11 +157,7 @@ async def test_positions_count_for_each_spool_and_zero_is_always_taken(fleet: Fl
     assert stored == {"far", "not kept", "new spool"}
 
 
-@pytest.mark.parametrize(
-    "body",
-    ["\0", "a\0b", "\\u0000 as six letters", "x" * 64 * 1024, "😀" * 16_000, "\u202e\ufeff\uffff", "'; --"],
-    ids=["nul", "nul inside", "escaped nul", "64 KB", "64 KB of emoji", "odd signs", "sql"],
-)
+@pytest.mark.parametrize("body", hostile_texts.BODIES.values(), ids=hostile_texts.BODIES.keys())
 async def test_a_hostile_text_is_stored_and_the_next_one_too(fleet: Fleet, body: str):
     person, worker = await fleet.owner(), await fleet.worker()
     session = await fleet.running(person)
@@ -171,28 +168,7 @@ async def test_a_hostile_text_is_stored_and_the_next_one_too(fleet: Fleet, body:
     assert (after["text"], hostile["text"]) == ("after it", body.replace("\0", "\ufffd"))
 
 
-NUL = "nul\0nul"
-HOSTILE = [
-    text(NUL, NUL, chat=NUL, sender=NUL, chat_phone=NUL, sender_lid=NUL, push_name=NUL),
-    text("long names", "i" * 5_000, chat="c" * 5_000, sender="s" * 5_000),
-    text("from the far future", timestamp=2**62),
-    text("from before time", timestamp=-(2**62)),
-    words.ReceiptSeen(chat=NUL, sender=NUL, whatsapp_ids=(NUL,), kind="read", timestamp=2**62),
-    words.ReceiptSeen(chat=PEER, sender=PEER, whatsapp_ids=("x",), kind="unheard of", timestamp=0),
-    words.Undecryptable(whatsapp_id=NUL, chat=NUL, sender=NUL, timestamp=0),
-    words.CallSeen(call_id=NUL, sender=NUL, state=NUL, timestamp=0),
-    words.GroupChanged(group=NUL, author=NUL, timestamp=0, subject=NUL, description=NUL, added=(NUL,)),
-    words.TypingSeen(chat=NUL, sender=NUL, state=NUL),
-    words.PresenceSeen(sender=NUL, available=True, last_seen=2**62),
-    words.LoggedInAs(device_jid=NUL, phone=NUL, lid=NUL, display_name=NUL),
-    words.StateSeen(
-        meaning=words.Meaning(SessionState.CONNECTED, Reason.LOGGED_IN, words.Then.GO_ON, detail=NUL)
-    ),
-    words.HistoryReceived(kind=NUL, progress=-1, messages=(received(NUL, NUL, sender=NUL),)),
-]
-
-
-@pytest.mark.parametrize("told", HOSTILE, ids=lambda told: type(told).__name__)
+@pytest.mark.parametrize("told", hostile_texts.TOLD, ids=lambda told: type(told).__name__)
 async def test_no_word_of_a_stranger_stops_the_spool(fleet: Fleet, told: words.Told):
     person, worker = await fleet.owner(), await fleet.worker()
     session = await fleet.running(person)

@@ -195,6 +195,7 @@ async def test_a_client_that_its_predecessor_threw_out_comes_back_three_times_at
         epoch = (await fleet.row(session)).epoch
         await second.tell(session, epoch, CONNECTED, REPLACED)
         assert await shown(person, session) == ("recovering", "moving")
+        assert (await second.beat())["start"] == [], "not before its pause is over"
         await _comes_back(fleet, session, epoch)
         assert (await fleet.row(session)).comebacks == number + 1
     epoch = (await fleet.row(session)).epoch
@@ -250,7 +251,20 @@ async def _end_lease(fleet: Fleet, worker_id: str) -> None:
 
 
 async def _comes_back(fleet: Fleet, session: str, epoch: int) -> None:
+    """The loops of the background do not run here: each look of the sweeper is ours."""
+
     async def raised() -> bool:
+        async with fleet.replica.parts.database.system(SystemSite.SUPERVISION) as db:
+            await place_orphans(db)
         return (await fleet.row(session)).epoch == epoch + 1
 
     await until(raised, within=20)
+
+
+async def test_a_deleted_session_leaves_no_fence_that_its_client_could_pass(fleet: Fleet):
+    person, worker = await fleet.owner(), await fleet.worker()
+    session = await fleet.running(person)
+    assert await fence(fleet, session) == 1
+    assert (await person.call("DELETE", f"/v1/sessions/{session}")).status_code == 204
+    assert await fence(fleet, session) is None
+    assert (await worker.beat(state(session, 1, "connected")))["lost"] == [bare(session)]

@@ -12,6 +12,7 @@ from control_plane.accounts.models import Login, RefreshToken, User
 from control_plane.accounts.repository import CredentialRepository, ExpiryRepository
 from control_plane.db.engine import Database, SystemSite
 from control_plane.db.revocations import PurgedRevocations, Revocation, RevocationFeed
+from control_plane.settings import Settings
 from shared.ids import parse_public_id
 from tests.factories import People
 from tests.waiting import until
@@ -110,8 +111,8 @@ async def test_young_revocations_logins_and_tokens_are_kept(database: Database, 
             assert rows.all(), model.__tablename__
 
 
-def test_every_purge_is_among_the_jobs(database: Database):
-    names = {job.name for job in background.jobs(database)}
+def test_every_purge_is_among_the_jobs(database: Database, settings: Settings):
+    names = {job.name for job in background.jobs(database, settings)}
     assert names >= {"expired-credentials", "expired-idempotency-keys", "old-revocations"}
 
 

@@ -1,7 +1,6 @@
 """The worker as a process: it starts, says what it waits for, and ends when told."""
 
 import asyncio
-import os
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.stand_in import running_stand_in
+from tests.surroundings import without_settings
 
 GOOD = {
     "WAYPOST_CONTROL_PLANE_URL": "http://127.0.0.1:1",
@@ -18,12 +18,11 @@ GOOD = {
 
 
 async def start(folder: Path, **changes: str) -> asyncio.subprocess.Process:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "worker",
-        env=environment | GOOD | {"WAYPOST_DATA_DIR": str(folder)} | changes,
+        env=without_settings() | GOOD | {"WAYPOST_DATA_DIR": str(folder)} | changes,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -30,6 +31,15 @@ async def anna(sandbox: Sandbox) -> Phone:
 async def ben(sandbox: Sandbox) -> Phone:
     """Who writes to her."""
     return await sandbox.network.new_phone(new_number(), "Ben")
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """One for each of two clients."""
+    both = tmp_path / "first", tmp_path / "second"
+    for folder in both:
+        folder.mkdir()
+    return both
 
 
 @pytest.fixture(scope="session")

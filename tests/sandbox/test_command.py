@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import stat
@@ -16,6 +15,7 @@ import pytest
 
 from tests import run_folder
 from tests.sandbox.client import ROOT
+from tests.surroundings import without_settings
 
 TOKEN = "a-token-from-the-environment"
 
@@ -218,11 +218,10 @@ async def _ended(*options: str, **environment: str) -> tuple[int | None, str, st
 
 
 async def _start(*options: str, **environment: str) -> asyncio.subprocess.Process:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker.sandbox", *options),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=kept | environment,
+        env=without_settings() | environment,
         cwd=ROOT,
     )

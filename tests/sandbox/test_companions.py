@@ -9,11 +9,8 @@ from worker.sandbox.sandbox import Sandbox
 
 
 async def test_two_clients_talk_through_the_network(
-    sandbox: Sandbox, anna: Phone, ben: Phone, tmp_path: Path
+    sandbox: Sandbox, anna: Phone, ben: Phone, folders: tuple[Path, Path]
 ) -> None:
-    folders = [tmp_path / name for name in ("anna", "ben")]
-    for folder in folders:
-        folder.mkdir()
     async with (
         companion(sandbox, anna, folders[0]) as (annas, _),
         companion(sandbox, ben, folders[1]) as (bens, _),

@@ -106,10 +106,9 @@ async def test_a_client_that_leaves_before_the_scan_leaves_nothing(
         await anna.scan(code)
 
 
-async def test_one_account_links_several_clients(sandbox: Sandbox, anna: Phone, tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in ("first", "second")]
-    for folder in folders:
-        folder.mkdir()
+async def test_one_account_links_several_clients(
+    sandbox: Sandbox, anna: Phone, folders: tuple[Path, Path]
+) -> None:
     async with (
         companion(sandbox, anna, folders[0]) as (first, one),
         companion(sandbox, anna, folders[1]) as (second, two),

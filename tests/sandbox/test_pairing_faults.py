@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.client import Client, paired_jid, running_client
+from worker.sandbox.faults import Faults
 from worker.sandbox.pairings import PairingError
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
@@ -19,52 +20,34 @@ async def by_letters(client: Client, phone: Phone) -> None:
     await phone.enter_pairing_code(await client.call("pair_phone", number=phone.number))
 
 
-WAYS = pytest.mark.parametrize("attempt", [by_qr, by_letters])
-
-
 @pytest.fixture
 async def network(tmp_path: Path):
     async with Sandbox(tmp_path / "network") as sandbox:
         yield sandbox
 
 
-@WAYS
-async def test_a_client_that_is_asked_for_a_passkey_is_told_so_and_linked_to_nobody(
-    network: Sandbox, tmp_path: Path, attempt
+@pytest.mark.parametrize("attempt", [by_qr, by_letters])
+@pytest.mark.parametrize(
+    ("trouble", "refusal", "status"),
+    [
+        pytest.param(
+            Faults.demand_passkey, "asks for a passkey", "passkey-request", id="asked for a passkey"
+        ),
+        pytest.param(Faults.forge_vouchers, "signature-mismatch", "error", id="not signed for it"),
+        pytest.param(Faults.outdate_pairings, "version", "err-client-outdated", id="too old"),
+    ],
+)
+async def test_a_client_is_told_why_it_is_linked_to_nobody(
+    network: Sandbox, tmp_path: Path, trouble, refusal: str, status: str, attempt
 ) -> None:
     anna = await network.network.new_phone("4915551234567")
-    network.network.faults.demand_passkey()
+    trouble(network.network.faults)
     async with running_client(network, tmp_path) as client:
         await client.call("connect")
-        with pytest.raises(PairingError, match="asks for a passkey"):
+        with pytest.raises(PairingError, match=refusal):
             await attempt(client, anna)
-        assert (await client.event("login_status"))["status"] == "passkey-request"
+        assert (await client.event("login_status"))["status"] == status
         assert anna.companions == []
-
-
-@WAYS
-async def test_a_client_refuses_what_was_not_signed_for_it(network: Sandbox, tmp_path: Path, attempt) -> None:
-    anna = await network.network.new_phone("4915551234567")
-    network.network.faults.forge_vouchers()
-    async with running_client(network, tmp_path) as client:
-        await client.call("connect")
-        with pytest.raises(PairingError, match="signature-mismatch"):
-            await attempt(client, anna)
-        assert (await client.event("login_status"))["status"] == "error"
-        assert anna.companions == []
-
-
-@WAYS
-async def test_a_client_that_is_too_old_learns_it_while_it_pairs(
-    network: Sandbox, tmp_path: Path, attempt
-) -> None:
-    anna = await network.network.new_phone("4915551234567")
-    network.network.faults.outdate_pairings()
-    async with running_client(network, tmp_path) as client:
-        await client.call("connect")
-        with pytest.raises(PairingError, match="version"):
-            await attempt(client, anna)
-        assert (await client.event("login_status"))["status"] == "err-client-outdated"
 
 
 async def test_a_healed_network_pairs_again(network: Sandbox, tmp_path: Path) -> None:

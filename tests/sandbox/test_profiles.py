@@ -16,11 +16,8 @@ JPEG = b"\xff\xd8\xff\xe0 a face"
 
 
 async def test_pictures_are_shown_and_changes_of_them_told(
-    sandbox: Sandbox, anna: Phone, ben: Phone, tmp_path: Path
+    sandbox: Sandbox, anna: Phone, ben: Phone, folders: tuple[Path, Path]
 ) -> None:
-    folders = [tmp_path / name for name in ("anna", "ben")]
-    for folder in folders:
-        folder.mkdir()
     async with (
         companion(sandbox, anna, folders[0]) as (annas, _),
         companion(sandbox, ben, folders[1]) as (bens, _),
@@ -82,11 +79,8 @@ async def test_a_link_leads_to_a_person(sandbox: Sandbox, anna: Phone, tmp_path:
 
 
 async def test_a_client_writes_to_devices_that_were_linked_after_its_first_message(
-    sandbox: Sandbox, anna: Phone, ben: Phone, tmp_path: Path
+    sandbox: Sandbox, anna: Phone, ben: Phone, folders: tuple[Path, Path]
 ) -> None:
-    folders = [tmp_path / name for name in ("anna", "ben")]
-    for folder in folders:
-        folder.mkdir()
     async with companion(sandbox, anna, folders[0]) as (annas, _):
         await annas.call("send", to=ben.number, text="to your phone")
         async with companion(sandbox, ben, folders[1]) as (bens, device):
@@ -100,11 +94,8 @@ async def test_a_client_writes_to_devices_that_were_linked_after_its_first_messa
 
 
 async def test_a_second_companion_sees_what_the_first_one_sends(
-    sandbox: Sandbox, anna: Phone, ben: Phone, tmp_path: Path
+    sandbox: Sandbox, anna: Phone, ben: Phone, folders: tuple[Path, Path]
 ) -> None:
-    folders = [tmp_path / name for name in ("first", "second")]
-    for folder in folders:
-        folder.mkdir()
     async with companion(sandbox, anna, folders[0]) as (first, _):
         await first.call("send", to=ben.number, text="alone")
         async with companion(sandbox, anna, folders[1]) as (second, _):

@@ -2,15 +2,20 @@
 
 from typing import Any
 
-from control_plane.sessions.models import Session
-from control_plane.supervision.orders import LOG_OUT, RUN, STOP, compare
+from control_plane.sessions.models import Session, Wanted
+from control_plane.supervision.orders import compare
 from shared.contracts.fleet import SeenState, StopOrder
 from shared.ids import new_uuid
 from shared.session_state import SessionState
 
 
 def session(**changes: Any) -> Session:
-    fields: dict[str, Any] = {"id": new_uuid(), "epoch": 3, "wanted": RUN, "status": SessionState.CONNECTED}
+    fields: dict[str, Any] = {
+        "id": new_uuid(),
+        "epoch": 3,
+        "wanted": Wanted.RUN,
+        "status": SessionState.CONNECTED,
+    }
     return Session(**(fields | changes))
 
 
@@ -34,7 +39,7 @@ def test_a_draining_worker_is_given_nothing_new():
 
 
 def test_what_is_not_wanted_is_stopped_at_the_epoch_at_which_it_runs():
-    stopped, away = session(wanted=STOP), session(wanted=LOG_OUT)
+    stopped, away = session(wanted=Wanted.STOP), session(wanted=Wanted.LOG_OUT)
     found = compare([stopped, away], [seen(stopped, epoch=2), seen(away)], draining=False)
     assert found.stop == [
         StopOrder(session_id=str(stopped.id), epoch=2),
@@ -44,7 +49,7 @@ def test_what_is_not_wanted_is_stopped_at_the_epoch_at_which_it_runs():
 
 
 def test_what_is_not_wanted_and_gone_is_released():
-    stopped = session(wanted=STOP)
+    stopped = session(wanted=Wanted.STOP)
     assert compare([stopped], [], draining=False).released == [stopped]
 
 
