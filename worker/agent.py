@@ -221,6 +221,7 @@ class Agent:
             sessions=self.board.counts(),
             session_count=len(self.board.running),
             states=self.board.states(),
+            probes=self.board.take_probes(),
             spooled=self.node.spool.waiting(Lane.NEWS),
             draining=self.draining,
         )

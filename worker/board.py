@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.contracts.fleet import SeenState, SessionCounts
-from shared.contracts.told import Fenced, Paired, QrShown, StateSeen, Then, Told
+from shared.contracts.fleet import SeenProbe, SeenState, SessionCounts
+from shared.contracts.told import Fenced, Paired, Probed, QrShown, StateSeen, Then, Told
 from shared.session_state import COUNTED_AS, Reason, SessionState
 
 
@@ -23,6 +23,7 @@ class Entry:
 class Board:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self._probes: dict[tuple[str, int], SeenProbe] = {}
         # Set at each change of a state, for those who wait for one.
         self.news = asyncio.Event()
 
@@ -32,6 +33,9 @@ class Board:
 
     def heard(self, session: str, epoch: int, told: Told, written: "asyncio.Future[int] | None") -> None:
         """Of a session that was taken up; what an earlier epoch tells is no news."""
+        if isinstance(told, Probed):
+            self._probed(session, epoch, told)
+            return
         entry = self._entries.get(session)
         seen = _seen(told)
         if entry is None or entry.epoch != epoch or seen is None:
@@ -82,12 +86,28 @@ class Board:
             for session, entry in self._entries.items()
         )
 
+    def take_probes(self) -> tuple[SeenProbe, ...]:
+        """Since the last time. What a lost heartbeat carried is lost: the next probe is near."""
+        taken = tuple(self._probes.values())
+        self._probes.clear()
+        return taken
+
     def counts(self) -> SessionCounts:
         return SessionCounts.of([COUNTED_AS[entry.state] for entry in self._entries.values()])
 
     def by_state(self) -> Iterable[tuple[SessionState, int]]:
         states = [entry.state for entry in self._entries.values()]
         return [(state, states.count(state)) for state in SessionState]
+
+    def _probed(self, session: str, epoch: int, told: Probed) -> None:
+        before = self._probes.get((session, epoch), SeenProbe(id=session, epoch=epoch, probes=0))
+        self._probes[session, epoch] = SeenProbe(
+            id=session,
+            epoch=epoch,
+            probes=before.probes + 1,
+            unanswered=before.unanswered + (not told.answered),
+            milliseconds=told.milliseconds,
+        )
 
     def _written(self, session: str, entry: Entry, done: "asyncio.Future[int]") -> None:
         if not done.cancelled() and self._entries.get(session) is entry:

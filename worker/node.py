@@ -8,11 +8,12 @@ from contextlib import AsyncExitStack
 from typing import Self
 from uuid import UUID
 
-from shared.contracts.told import PairingCodeShown, QrShown, Told
+from shared.contracts.told import PASSING, Told
 from shared.ids import SessionId
 from worker.engines.credentials import StoredCredentials
 from worker.engines.fleet import FleetOfEngines
 from worker.engines.folder_lock import lock_engines
+from worker.engines.kept_session import SessionTiming
 from worker.engines.networks import REAL, SANDBOX, real_engines, sandbox_engines
 from worker.engines.pool import PoolOptions
 from worker.engines.process import EngineKind
@@ -58,6 +59,7 @@ class Node:
                 self._heard,
                 self._credentials,
                 pool_options=PoolOptions(spares=self._settings.spare_engines),
+                timing=SessionTiming(probe_every=self._settings.probe_seconds),
             )
             await stack.enter_async_context(self.engines)
             self.files = Files(
@@ -102,7 +104,7 @@ class Node:
 
     def _heard(self, spec: SessionSpec, told: Told) -> None:
         # A code is worth nothing a minute later: it goes to whoever listens now.
-        passing = isinstance(told, QrShown | PairingCodeShown)
+        passing = isinstance(told, PASSING)
         written = None if passing else self.spool.append(spec.session, spec.epoch, told)
         self.files.heard(spec, told, written)
         self._publish(spec, told, written)

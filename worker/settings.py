@@ -28,6 +28,7 @@ class NodeSettings:
     sandbox: SandboxSettings | None
     sessions_per_engine: int
     spare_engines: int
+    probe_seconds: float
     media_url: Secret
     ffmpeg: str
 
@@ -40,6 +41,7 @@ class NodeSettings:
             sandbox=_sandbox(reader),
             sessions_per_engine=reader.integer("WAYPOST_ENGINE_SESSIONS", 50, minimum=1, maximum=200),
             spare_engines=reader.integer("WAYPOST_ENGINE_SPARES", 1, minimum=0, maximum=4),
+            probe_seconds=reader.seconds("WAYPOST_PROBE_SECONDS", 30, minimum=0.5, maximum=3600),
             media_url=reader.secret("WAYPOST_MEDIA_URL") or Secret(str(data_dir / "media")),
             ffmpeg=reader.text("WAYPOST_FFMPEG"),
         )

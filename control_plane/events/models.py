@@ -29,4 +29,6 @@ class LoggedEvent(HasCreationTime, Base):
     sequence: Mapped[int] = mapped_column(BigInteger)
     type: Mapped[str] = mapped_column(server_default="")
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # Of a sandbox session: test keys read these and no others.
+    sandbox: Mapped[bool] = mapped_column(server_default="false")
     xid: Mapped[str] = mapped_column(TransactionId, server_default=func.pg_current_xact_id())

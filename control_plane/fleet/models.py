@@ -35,6 +35,8 @@ class Worker(HasCreationTime, Base):
     retired_at: Mapped[datetime | None]
     retired_reason: Mapped[str | None]
     draining: Mapped[bool] = mapped_column(server_default="false")
+    # By an administrator, and until an administrator says otherwise, however often it comes back.
+    drain_wanted: Mapped[bool] = mapped_column(server_default="false")
     registered_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
     cpu: Mapped[float] = mapped_column(server_default="0")

@@ -72,6 +72,8 @@ class Session(HasId, HasCreationTime, Base):
     connected_at: Mapped[datetime | None]
     last_activity_at: Mapped[datetime | None]
     sequence: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    # How many codes were shown for it, ever.
+    qr_codes: Mapped[int] = mapped_column(BigInteger, server_default="0")
     # When its owner was told that it will be deleted, because nobody uses it.
     expiry_told_at: Mapped[datetime | None]
 
@@ -122,3 +124,20 @@ class Pairing(Base):
     qr_expires_at: Mapped[datetime | None]
     code: Mapped[str | None]
     code_expires_at: Mapped[datetime | None]
+
+
+class SessionProbe(Base):
+    """What the last look at its client found, and how often nothing was answered."""
+
+    __tablename__ = "session_probes"
+
+    session_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    probed_at: Mapped[datetime]
+    answered: Mapped[bool]
+    milliseconds: Mapped[float] = mapped_column(server_default="0")
+    probes: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    unanswered: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
@@ -187,6 +187,13 @@ class SupervisedSessions(SystemRepository):
         )
         rows: Any = (await self.session.execute(query)).all()
         return {(session, int(epoch)) for session, epoch in rows}
+
+    async def forget_device(self, session: Session) -> None:
+        """The fence lets through who owns the session, and this acts in the owner's name."""
+        await self.session.execute(
+            text("SELECT whatsapp_store.forget_device(:session, :device)"),
+            {"session": str(session.id), "device": session.device_jid},
+        )
 
     async def put_pairing(self, session: Session, **values: Any) -> None:
         whole = {"user_id": session.user_id, "epoch": session.epoch, **values}

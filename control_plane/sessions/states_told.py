@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.sessions.models import Session, Wanted
+from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.transitions import tell, transition
 from shared.contracts.told import Meaning, Then
 from shared.session_state import Reason, SessionState
@@ -25,7 +26,7 @@ async def state_told(db: AsyncSession, session: Session, meaning: Meaning) -> No
     if meaning.then is not Then.GO_ON:
         session.wanted = Wanted.STOP
     if meaning.then is Then.FORGET or meaning.reason is Reason.CREDENTIALS_LOST:
-        session.device_jid = None
+        await _drop_credentials(db, session)
     await transition(db, session, meaning.state, meaning.reason, _detail(meaning))
     if meaning.reason is Reason.CREDENTIALS_LOST:
         await tell(db, session, "session.credentials_lost", {"action": "connect and scan again"})
@@ -33,8 +34,15 @@ async def state_told(db: AsyncSession, session: Session, meaning: Meaning) -> No
 
 async def forget(db: AsyncSession, session: Session) -> None:
     """A log-out without a client that could tell the phone: its credentials are only forgotten."""
-    session.wanted, session.device_jid = Wanted.STOP, None
+    session.wanted = Wanted.STOP
+    await _drop_credentials(db, session)
     await transition(db, session, SessionState.LOGGED_OUT, Reason.LOGGED_OUT_BY_USER)
+
+
+async def _drop_credentials(db: AsyncSession, session: Session) -> None:
+    """From the shared store; what a worker keeps in files it drops itself."""
+    await SupervisedSessions(db).forget_device(session)
+    session.device_jid = None
 
 
 def _is_predecessor(session: Session) -> bool:

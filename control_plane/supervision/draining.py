@@ -22,6 +22,7 @@ async def drain(assignments: Assignments, workers: Sequence[Worker], now: dateti
     All are marked before any session is looked at, so that none moves to one that is emptied as well.
     """
     for worker in workers:
+        worker.drain_wanted = True
         if not worker.draining:
             worker.draining = True
             assignments.fleet.note(worker.id, "draining", by="administrator")
@@ -42,6 +43,7 @@ async def drain(assignments: Assignments, workers: Sequence[Worker], now: dateti
 async def resume(assignments: Assignments, workers: Sequence[Worker]) -> None:
     """Sessions that have not left yet stay."""
     for worker in workers:
+        worker.drain_wanted = False
         if worker.draining:
             worker.draining = False
             assignments.fleet.note(worker.id, "resumed", by="administrator")

@@ -10,6 +10,7 @@ from control_plane.fleet.repository import FleetRepository
 from control_plane.fleet.tokens import WorkerIdentity
 from control_plane.keyring import Keyring
 from control_plane.sessions.models import Session, Wanted
+from control_plane.sessions.probes import ProbesSeen
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.states_told import forget
 from control_plane.sessions.transitions import transition
@@ -83,6 +84,7 @@ async def answer_heartbeat(
 ) -> HeartbeatAnswer:
     if beat.states is None:
         return HeartbeatAnswer(lease_until=lease_until)
+    await ProbesSeen(db).keep(who.worker_id, beat.probes)
     sessions = SupervisedSessions(db)
     found = compare(await sessions.of_worker(who.worker_id), beat.states, draining=beat.draining)
     await _settle(db, who, found, nothing_newer=beat.spooled == 0)

@@ -89,7 +89,7 @@ async def register(db: AsyncSession, body: Register, tokens: WorkerTokens, times
     worker.lease_until = now + timedelta(seconds=times.lease)
     worker.registered_at = worker.heartbeat_at = now
     worker.retired_at = worker.retired_reason = None
-    worker.draining = False
+    worker.draining = bool(worker.drain_wanted)
     await db.flush()
     count = await _take_back(assignments, worker)
     assignments.fleet.note(worker_id, "registered", incarnation=worker.incarnation, sessions=count)

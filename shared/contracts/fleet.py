@@ -73,6 +73,20 @@ class SessionCounts(Wire, frozen=True, kw_only=True):
         return cls(total=len(counted), **numbers)
 
 
+class SeenProbe(Wire, frozen=True, kw_only=True):
+    """Since the last heartbeat: how often the network was asked, how often in vain, and how fast it is."""
+
+    id: str
+    epoch: int
+    probes: int = 1
+    unanswered: int = 0
+    milliseconds: float = 0.0
+
+    @property
+    def answered(self) -> bool:
+        return self.unanswered < self.probes
+
+
 class Heartbeat(Wire, frozen=True, kw_only=True):
     """Without `states` it renews the lease and nothing else, as the old form with `sessionCount` did."""
 
@@ -86,6 +100,7 @@ class Heartbeat(Wire, frozen=True, kw_only=True):
     sessions: SessionCounts | None = None
     session_count: int | None = None
     states: tuple[SeenState, ...] | None = None
+    probes: tuple[SeenProbe, ...] = ()
     # Events that have not been shipped yet: while there are some, they are newer than any state here.
     spooled: int = 0
     # Its owner has asked it to end: it takes no new sessions and hands over those that it has.

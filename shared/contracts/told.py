@@ -69,6 +69,13 @@ class Fenced(Record, frozen=True, kw_only=True, tag=True):
     """The store refused a write: another worker owns the session. The client was stopped."""
 
 
+class Probed(Record, frozen=True, kw_only=True, tag=True):
+    """Whether the network answered a question, and how fast. Told with the next heartbeat, never kept."""
+
+    answered: bool
+    milliseconds: float = 0.0
+
+
 class MessageReceived(Record, frozen=True, kw_only=True, tag=True):
     message: ReceivedMessage
 
@@ -167,6 +174,7 @@ Told = (
     | LoggedInAs
     | StateSeen
     | Fenced
+    | Probed
     | MessageReceived
     | Undecryptable
     | ReceiptSeen
@@ -178,3 +186,6 @@ Told = (
     | FileKept
     | FileNotKept
 )
+
+# Told once, to whoever listens then: worth nothing a minute later, and never written to a spool.
+PASSING = (QrShown, PairingCodeShown, Probed)

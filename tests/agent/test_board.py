@@ -2,8 +2,8 @@
 
 import asyncio
 
-from shared.contracts.fleet import SeenState
-from shared.contracts.told import Fenced, Meaning, Paired, QrShown, StateSeen, Then, Told
+from shared.contracts.fleet import SeenProbe, SeenState
+from shared.contracts.told import Fenced, Meaning, Paired, Probed, QrShown, StateSeen, Then, Told
 from shared.session_state import Reason, SessionState
 from worker.board import Board
 
@@ -95,3 +95,11 @@ async def test_the_end_of_one_epoch_does_not_remove_the_next():
     await asyncio.sleep(0)
     shown.shipped(7)
     assert shown.runs("one", 4)
+
+
+async def test_probes_are_counted_until_they_are_taken():
+    shown = board()
+    shown.heard("one", 3, Probed(answered=True, milliseconds=7), None)
+    shown.heard("one", 3, Probed(answered=False), None)
+    assert shown.take_probes() == (SeenProbe(id="one", epoch=3, probes=2, unanswered=1),)
+    assert shown.take_probes() == ()

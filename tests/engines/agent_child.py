@@ -28,6 +28,7 @@ async def run(given: dict[str, Any]) -> None:
         ),
         sessions_per_engine=50,
         spare_engines=1,
+        probe_seconds=30.0,
         media_url=Secret(str(folder / "media")),
         ffmpeg="",
     )

@@ -74,6 +74,7 @@ async def running_node(sandbox: Sandbox, folder: Path, **changes: str) -> AsyncI
         ),
         sessions_per_engine=50,
         spare_engines=0,
+        probe_seconds=30.0,
         media_url=Secret(changes.get("media_url", str(folder / "media"))),
         ffmpeg="",
     )

@@ -1,5 +1,8 @@
 """Each heartbeat renews the lease, and brings what runs and what should run together."""
 
+from control_plane.db.engine import SystemSite
+from control_plane.sessions.models import SessionProbe
+from shared.ids import parse_public_id
 from tests.fleet_client import CONNECTED, Fleet, bare, shown, state
 
 
@@ -113,3 +116,40 @@ async def test_a_log_out_whose_client_is_gone_is_done_by_forgetting(fleet: Fleet
     await worker.beat()
     assert await shown(person, session) == ("logged_out", "logged_out_by_user")
     assert (await fleet.row(session)).wanted == "stop"
+
+
+def probe(session: str, epoch: int, probes: int = 1, unanswered: int = 0, milliseconds: float = 12.5):
+    numbers = {"probes": probes, "unanswered": unanswered, "milliseconds": milliseconds}
+    return {"id": bare(session), "epoch": epoch, **numbers}
+
+
+async def probes_of(fleet: Fleet, session: str) -> SessionProbe | None:
+    async with fleet.replica.parts.database.system(SystemSite.ADMIN) as db:
+        return await db.get(SessionProbe, parse_public_id("ses", session))
+
+
+async def test_what_probes_found_is_kept_and_counted(fleet: Fleet):
+    person, worker = await fleet.owner(), await fleet.worker()
+    session = await fleet.running(person)
+    await worker.beat(probes=[probe(session, 1)])
+    found = await probes_of(fleet, session)
+    assert found is not None
+    assert (found.answered, found.milliseconds, found.probes, found.unanswered) == (True, 12.5, 1, 0)
+    await worker.beat(probes=[probe(session, 1, probes=2, unanswered=2, milliseconds=0)])
+    found = await probes_of(fleet, session)
+    assert found is not None
+    assert (found.answered, found.probes, found.unanswered) == (False, 3, 2)
+
+
+async def test_probes_of_what_a_worker_does_not_own_are_nobodys(fleet: Fleet):
+    person, worker = await fleet.owner(), await fleet.worker()
+    session = await fleet.running(person)
+    stranger = await fleet.worker()
+    await stranger.beat(probes=[probe(session, 1)])
+    odd = {**probe(session, 1), "id": "no id"}
+    await worker.beat(probes=[probe(session, 7), probe(session, 2**70), odd])
+    assert await probes_of(fleet, session) is None
+    await worker.beat(probes=[probe(session, 1, probes=2**80, unanswered=-5)])
+    found = await probes_of(fleet, session)
+    assert found is not None
+    assert found.unanswered == 0

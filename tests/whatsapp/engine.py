@@ -87,9 +87,10 @@ class Engine:
         device_jid: str | None = None,
         epoch: int = 1,
         proxy: Proxy | None = None,
+        probe_every: float = 30.0,
     ) -> Answer:
         fields = {"address": address, "device_jid": device_jid, "device_name": "Waypost test"}
-        return await self.ask(Start, session, epoch=epoch, proxy=proxy, **fields)
+        return await self.ask(Start, session, epoch=epoch, proxy=proxy, probe_every=probe_every, **fields)
 
     async def send_text(self, session: str, recipient: str, text: str) -> Answer:
         return await self.send(session, recipient, Text(text=text))

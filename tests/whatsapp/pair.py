@@ -31,8 +31,8 @@ class Pair:
     def network(self) -> Network:
         return self.engine.sandbox.network
 
-    async def scan(self, proxy: Proxy | None = None) -> "Pair":
-        answer = await self.engine.start(self.session, self.store, proxy=proxy)
+    async def scan(self, proxy: Proxy | None = None, probe_every: float = 30.0) -> "Pair":
+        answer = await self.engine.start(self.session, self.store, proxy=proxy, probe_every=probe_every)
         assert answer.problem is None, answer
         shown = await self.engine.told(self.session, QrShown)
         assert (shown.number, shown.seconds) == (1, 60)

@@ -75,6 +75,18 @@ async def test_a_client_whose_epoch_is_over_changes_no_row_and_closes_itself(fir
     assert late.problem == "not_connected"
 
 
+async def test_a_session_that_is_deleted_while_it_runs_leaves_no_credentials(first: StoredPair, ben: Phone):
+    await exchange(first, ben, "while it owns the session")
+    assert await first.fence.run(
+        "SELECT whatsapp_store.forget_device($1, $2)", first.session, first.device_jid
+    )
+    await first.fence.run("DELETE FROM whatsapp_store.fences WHERE session_id = $1", first.session)
+    await ben.send_text(first.phone, "its answer would have to be written down")
+    await first.engine.told(first.session, Fenced)
+    assert await first.fence.run("SELECT count(*) FROM whatsapp_store.whatsmeow_sessions") == 0
+    assert await first.fence.run("SELECT count(*) FROM whatsapp_store.whatsmeow_device") == 0
+
+
 async def test_no_secret_of_the_store_stands_in_the_engines_log(first: StoredPair, ben: Phone):
     await exchange(first, ben, "a text that nobody should read in a log")
     log = first.engine.log.read_text()

@@ -42,6 +42,7 @@ class SessionTiming:
     history_quiet: float = 60.0
     first_pause: float = 1.0
     longest_pause: float = 60.0
+    probe_every: float = 30.0
 
 
 class KeptSession:
@@ -172,6 +173,7 @@ class KeptSession:
             device_jid=spec.device_jid,
             device_name=spec.device_name,
             proxy=spec.proxy,
+            probe_every=self._timing.probe_every,
         )
         try:
             async with self._starts:

@@ -60,7 +60,12 @@ class SessionRunner:
         self._device_jid = command.device_jid
         self._stopping: asyncio.Task[None] | None = None
         self._client: WhatsAppClient = LibraryClient(
-            command.address, lock, self._heard, command.device_name, command.proxy
+            command.address,
+            lock,
+            self._heard,
+            command.device_name,
+            command.proxy,
+            probe_every=command.probe_every,
         )
 
     @property

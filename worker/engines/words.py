@@ -24,6 +24,8 @@ class Start(Command, frozen=True, kw_only=True):
     device_jid: str | None
     device_name: str
     proxy: Proxy | None = None
+    # How often it asks the network whether it still hears it, in seconds.
+    probe_every: float = 30.0
 
 
 class AskPairingCode(Command, frozen=True, kw_only=True):

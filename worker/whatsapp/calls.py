@@ -1,6 +1,7 @@
 """What we ask of a client that runs: each call of the library, and what its errors mean."""
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -113,6 +114,25 @@ class LibraryCalls(ABC):
         except NotConnected:
             return False
 
+    async def answered(self, within: float) -> float | None:
+        """After how many milliseconds the network answered; None when it did not.
+
+        It is the shortest question there is, and each client puts it after its log-in. A question that is
+        given up goes on by itself: it must never be cancelled before it has found its client.
+        """
+        asked = await self._begin(_question)
+        await asyncio.wait({asked}, timeout=within)
+        if not asked.done():
+            asked.add_done_callback(_unheard)
+            return None
+        try:
+            return asked.result()
+        except library.NeonizeError as error:
+            problem = refusal_of(error)
+            if isinstance(problem, NotConnected):
+                raise problem from None
+            return None
+
     async def log_out(self) -> None:
         await self._ask(lambda client: client.logout(), log_out_problem_of)
 
@@ -122,14 +142,18 @@ class LibraryCalls(ABC):
         problem: Callable[[BaseException], Exception] = refusal_of,
     ) -> Result:
         """One call of the library. Its answer may take minutes, which no connect or stop has to wait for."""
-        async with self._lock.shared():
-            # A call on a client that is not in the map ends the process; no exception can be caught.
-            asked = asyncio.ensure_future(call(self._running()))
-            await _looked_up(asked)
+        asked = await self._begin(call)
         try:
             return await asked
         except library.NeonizeError as error:
             raise problem(error) from None
+
+    async def _begin(self, call: Callable[[Any], Awaitable[Result]]) -> asyncio.Future[Result]:
+        async with self._lock.shared():
+            # A call on a client that is not in the map ends the process; no exception can be caught.
+            asked = asyncio.ensure_future(call(self._running()))
+            await _looked_up(asked)
+        return asked
 
     async def _download(self, ticket: FileTicket) -> bytes:
         media = fetching.MEDIA_TYPES[ticket.kind]
@@ -156,6 +180,17 @@ class LibraryCalls(ABC):
 
     async def _own_account(self) -> Account:
         return Account.of(await self._ask(lambda client: client.get_me()))
+
+
+async def _question(client: Any) -> float:
+    begun = time.monotonic()
+    await client.set_passive(False)
+    return (time.monotonic() - begun) * 1000
+
+
+def _unheard(asked: asyncio.Future[Any]) -> None:
+    if not asked.cancelled():
+        asked.exception()
 
 
 async def _looked_up(asked: asyncio.Future[Any]) -> None:

@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
-import time
 from typing import Any
 
-from shared.contracts.told import LoggedInAs, Paired, QrShown, StateSeen
+from shared.contracts.told import LoggedInAs, Meaning, Paired, Probed, QrShown, StateSeen
+from shared.session_state import Reason, SessionState
 from worker.whatsapp.account import Account
 from worker.whatsapp.calls import LibraryCalls
 from worker.whatsapp.event_map import (
     CLIENT_CRASHES,
+    CONNECTED,
     DEAF,
     LOGGED_OUT,
+    SILENT,
     STATE_EVENTS,
     meaning_of,
     meaning_of_lost_report,
@@ -22,16 +24,16 @@ from worker.whatsapp.library import events
 from worker.whatsapp.library_run import Hooks, LibraryRun
 from worker.whatsapp.listening import Listening, guarded
 from worker.whatsapp.lock import CallLock
-from worker.whatsapp.port import Listener, NotConnected, Proxy, Refused
+from worker.whatsapp.port import Listener, NotConnected, Proxy
+from worker.whatsapp.probing import Look, Probing
 from worker.whatsapp.proxies import Way
+from worker.whatsapp.revival import Revival
 
 log = logging.getLogger(__name__)
 
 # The network's own life of the codes: a minute for the first one, then twenty seconds for each.
 _FIRST_QR_SECONDS = 60
 _NEXT_QR_SECONDS = 20
-_MOST_REVIVALS = 5
-_REVIVALS_WITHIN = 600.0
 _LONGEST_PAUSE = 60.0
 _FIRST_LOOK = 0.25
 
@@ -40,7 +42,14 @@ class LibraryClient(LibraryCalls):
     """Used once: paired or resumed, stopped, thrown away."""
 
     def __init__(
-        self, address: str, lock: CallLock, listener: Listener, device_name: str, proxy: Proxy | None = None
+        self,
+        address: str,
+        lock: CallLock,
+        listener: Listener,
+        device_name: str,
+        proxy: Proxy | None = None,
+        *,
+        probe_every: float = 30.0,
     ) -> None:
         super().__init__(lock)
         self._address = address
@@ -54,8 +63,9 @@ class LibraryClient(LibraryCalls):
         self._stopped = asyncio.Event()
         self._qr_number = 0
         self._log_ins = 0
-        self._revivals: list[float] = []
-        self._reviving: asyncio.Task[None] | None = None
+        self._seen: Meaning | None = None
+        self._probing = Probing(probe_every, self.answered, self._probed)
+        self._revival = Revival(self._connect, self._stopped, self._probing.patience)
 
     async def pair(self) -> None:
         await self._start()
@@ -67,6 +77,8 @@ class LibraryClient(LibraryCalls):
 
     async def stop(self) -> None:
         self._stopped.set()
+        self._revival.heard(SessionState.DISCONNECTED)
+        self._probing.stop()
         async with self._lock.alone():
             run, self._run = self._run, None
             if run is not None:
@@ -99,7 +111,7 @@ class LibraryClient(LibraryCalls):
             before, self._run = self._run, None
             # Logged out while it was deaf: a device that is no longer in the store would end the process.
             if before is not None and not await before.retire():
-                self._tell(StateSeen(meaning=LOGGED_OUT))
+                self._say(LOGGED_OUT)
                 return
             if self._stopped.is_set():
                 raise NotConnected
@@ -125,7 +137,7 @@ class LibraryClient(LibraryCalls):
         meaning = meaning_of_qr_end(status)
         if meaning is not None:
             log.info("whatsapp_pairing_ended", extra={"fields": {"status": status.decode(errors="replace")}})
-            self._tell(StateSeen(meaning=meaning))
+            self._say(meaning)
 
     async def _state_seen(self, event: Any) -> None:
         if isinstance(event, events.PairStatusEv) and event.Status == event.SUCCESS:
@@ -137,9 +149,17 @@ class LibraryClient(LibraryCalls):
                     platform=event.Platform,
                 )
             )
-        self._tell(StateSeen(meaning=meaning_of(event)))
-        if isinstance(event, events.ConnectedEv):
+        self._say(meaning_of(event))
+        if isinstance(event, events.KeepAliveTimeoutEv):
+            self._probing.suspect()
+        elif isinstance(event, events.ConnectedEv):
+            self._probing.start()
             await self._tell_account()
+
+    def _say(self, meaning: Meaning) -> None:
+        self._seen = meaning
+        self._tell(StateSeen(meaning=meaning))
+        self._revival.heard(meaning.state)
 
     async def _tell_account(self) -> None:
         """Again when it has got its name, which comes some time after the pairing and without an event."""
@@ -168,29 +188,26 @@ class LibraryClient(LibraryCalls):
         """The connection goes on, its messages are acknowledged, and nobody hears of them."""
         log.warning("whatsapp_report_ended", extra={"fields": {"why": words}})
         meaning = meaning_of_lost_report(words)
-        if meaning is DEAF and not self._may_revive():
+        if meaning is DEAF and not self._revival.allowed():
             meaning = CLIENT_CRASHES
-        self._tell(StateSeen(meaning=meaning))
+        self._say(meaning)
         if meaning is DEAF:
-            self._reviving = asyncio.create_task(self._revive())
+            self._revival.begin()
 
-    def _may_revive(self) -> bool:
-        now = time.monotonic()
-        self._revivals = [*(then for then in self._revivals if now - then < _REVIVALS_WITHIN), now]
-        return len(self._revivals) <= _MOST_REVIVALS
-
-    async def _revive(self) -> None:
-        pause = 1.0
-        while not self._stopped.is_set():
-            try:
-                await self._connect()
-                return
-            except NotConnected:
-                return
-            except Refused as error:
-                log.warning("whatsapp_not_revived", extra={"fields": {"why": str(error)}})
-            await self._stopped_within(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+    def _probed(self, look: Look, milliseconds: float) -> None:
+        """A client that knows that it is down comes back by itself."""
+        seen = self._seen
+        if look is Look.DOWN or seen is None or self._revival.under_way or self._stopped.is_set():
+            return
+        deaf = seen.reason is Reason.DEAF
+        if not deaf and seen.state is not SessionState.CONNECTED:
+            return
+        self._tell(Probed(answered=look is Look.ANSWERED, milliseconds=round(milliseconds, 1)))
+        if look is Look.SILENT:
+            self._say(SILENT)
+            self._revival.begin()
+        elif deaf:
+            self._say(CONNECTED)
 
     async def _stopped_within(self, seconds: float) -> bool:
         try:

@@ -14,7 +14,7 @@ from shared.session_state import Reason, SessionState
 from worker.whatsapp.library import events
 
 _S, _R = SessionState, Reason
-_CONNECTED = Meaning(_S.CONNECTED, _R.LOGGED_IN, Then.GO_ON)
+CONNECTED = Meaning(_S.CONNECTED, _R.LOGGED_IN, Then.GO_ON)
 _LOST = Meaning(_S.RECONNECTING, _R.CONNECTION_LOST, Then.GO_ON)
 _OUTDATED = Meaning(_S.AUTH_FAILED, _R.OUTDATED, Then.STOP)
 LOGGED_OUT = Meaning(_S.LOGGED_OUT, _R.LOGGED_OUT_BY_PHONE, Then.FORGET)
@@ -54,14 +54,16 @@ def _pairing(event: Any) -> Meaning:
 
 
 _MEANINGS: Mapping[type, Callable[[Any], Meaning]] = {
-    events.ConnectedEv: lambda _: _CONNECTED,
-    events.KeepAliveRestoredEv: lambda _: _CONNECTED,
+    events.ConnectedEv: lambda _: CONNECTED,
+    events.KeepAliveRestoredEv: lambda _: CONNECTED,
     events.DisconnectedEv: lambda _: _LOST,
     events.StreamErrorEv: lambda event: Meaning(
         _S.RECONNECTING, _R.CONNECTION_LOST, Then.GO_ON, f"stream error {event.Code}"[:200]
     ),
-    # Three missed answers: it says that it is connected, and hears nothing.
-    events.KeepAliveTimeoutEv: lambda _: Meaning(_S.RECONNECTING, _R.DEAF, Then.GO_ON),
+    # It says that it is connected, and hears nothing.
+    events.KeepAliveTimeoutEv: lambda _: Meaning(
+        _S.RECONNECTING, _R.DEAF, Then.GO_ON, "a keep-alive was missed"
+    ),
     events.LoggedOutEv: lambda _: LOGGED_OUT,
     events.StreamReplacedEv: lambda _: Meaning(_S.DISCONNECTED, _R.REPLACED, Then.STOP),
     events.TemporaryBanEv: _ban,
@@ -100,6 +102,7 @@ _UNPACKED_ENDS: Mapping[str, Meaning] = {
     "LoggedOut": LOGGED_OUT,
 }
 DEAF = Meaning(_S.RECONNECTING, _R.DEAF, Then.GO_ON, "its report of events ended; it is started again")
+SILENT = Meaning(_S.RECONNECTING, _R.DEAF, Then.GO_ON, "the network did not answer; it connects anew")
 CLIENT_CRASHES = Meaning(_S.DISCONNECTED, _R.CLIENT_CRASHES, Then.STOP)
 
 
