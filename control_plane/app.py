@@ -35,6 +35,7 @@ from control_plane.events.controller import EventController
 from control_plane.events.places import Places
 from control_plane.events.stream import EventSource
 from control_plane.events.tail import Tail
+from control_plane.fleet.counters import FleetCounters
 from control_plane.fleet.repository import FleetRepository
 from control_plane.fleet.routing import Routes
 from control_plane.fleet.tokens import WorkerTokens
@@ -48,9 +49,11 @@ from control_plane.http.problems import render
 from control_plane.http.request_context import RequestContext
 from control_plane.http.transactions import provide_tenant_session
 from control_plane.keyring import Keyring
+from control_plane.messages.analytics_controller import SessionAnalyticsController
 from control_plane.messages.controller import MessageController
 from control_plane.messages.sending import Sending
 from control_plane.observability.controller import HealthController
+from control_plane.observability.fleet_figures import FleetFigures
 from control_plane.observability.health import Health
 from control_plane.observability.metrics import PeriodicWorkCollector, new_registry
 from control_plane.redis_map import connect
@@ -58,8 +61,14 @@ from control_plane.sandbox.controller import SandboxController
 from control_plane.sandbox.emulator import Emulator
 from control_plane.sessions.controller import SessionController
 from control_plane.sessions.service import provide_sessions
+from control_plane.sessions.state_times import StateTimes
 from control_plane.settings import Settings
-from control_plane.supervision.fleet_controller import FleetController, JoinTokenController
+from control_plane.supervision.fleet_controller import (
+    FleetController,
+    JoinTokenController,
+    SessionMoveController,
+)
+from control_plane.supervision.fleet_reading import read_fleet
 from control_plane.supervision.nudges import Nudges
 from control_plane.supervision.probe import Probes
 from control_plane.supervision.replica_beat import ReplicaBeat
@@ -89,6 +98,8 @@ class Parts:
     health: Health
     tail: Tail
     periodic_work: PeriodicWorkCollector
+    fleet_figures: FleetFigures
+    fleet_counters: FleetCounters
     worker_tokens: WorkerTokens
     worker_client: WorkerClient
     nudges: Nudges
@@ -134,6 +145,9 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
     )
     periodic_work = PeriodicWorkCollector()
     registry.register(periodic_work)
+    fleet_figures = FleetFigures(database, read_fleet)
+    registry.register(fleet_figures)
+    database.carried[StateTimes.KEY] = StateTimes(registry)
     worker_tokens = WorkerTokens(keyring)
     worker_client, nudges = WorkerClient(worker_tokens), Nudges(database.dsn)
     return Parts(
@@ -150,6 +164,8 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
         health=health,
         tail=Tail(database, redis, draining=lambda: health.draining),
         periodic_work=periodic_work,
+        fleet_figures=fleet_figures,
+        fleet_counters=FleetCounters(registry),
         worker_tokens=worker_tokens,
         worker_client=worker_client,
         nudges=nudges,
@@ -175,13 +191,15 @@ def litestar_app(parts: Parts) -> Litestar:
             ApiKeyController,
             AdminUserController,
             EventController,
-            SessionController,
-            WishController,
+            # Both have methods of /v1/sessions/{id}; the framework merges those within a router alone.
+            Router(path="/", route_handlers=[SessionController, WishController]),
+            SessionAnalyticsController,
             MessageController,
             SandboxController,
             JoinTokenController,
+            SessionMoveController,
             RegistrationController,
-            # Both have /events of a worker; the framework merges methods of one path within a router alone.
+            # And so with /events of a worker.
             Router(path="/", route_handlers=[FleetController, WorkerCallController]),
             PasswordResetPage,
             style,
@@ -224,6 +242,8 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "sign_in": parts.sign_in,
         "health": parts.health,
         "periodic_work": parts.periodic_work,
+        "fleet_figures": parts.fleet_figures,
+        "fleet_counters": parts.fleet_counters,
         "cursors": Cursors(parts.keyring),
         "redis": parts.redis,
         "worker_tokens": parts.worker_tokens,

@@ -18,6 +18,8 @@ from control_plane.http.idempotency import ExpiredKeys
 from control_plane.keyring import Keyring
 from control_plane.redis_map import connect
 from control_plane.settings import Settings
+from control_plane.supervision.comparison import Comparison
+from control_plane.supervision.rebalancing import Rebalancing
 from control_plane.supervision.route_map import RouteMap
 from control_plane.supervision.sweeper import Sweeper
 from control_plane.supervision.upkeep import Upkeep
@@ -25,7 +27,7 @@ from control_plane.supervision.upkeep import Upkeep
 log = structlog.get_logger(__name__)
 
 
-def jobs(database: Database, settings: Settings) -> list[Job]:
+def jobs(database: Database, settings: Settings, routes: Routes) -> list[Job]:
     upkeep = Upkeep(database, Keyring(settings.master_keys), settings.unused_session_days)
 
     async def expired_credentials() -> int:
@@ -40,11 +42,16 @@ def jobs(database: Database, settings: Settings) -> list[Job]:
         async with database.system(SystemSite.PERIODIC_WORK) as session:
             return await PurgedRevocations(session).purge()
 
+    rebalancing = Rebalancing(database, settings.rebalance_seconds)
+    comparison = Comparison(database, routes.clear_but)
+    moves = [Job("rebalancing", timedelta(seconds=settings.rebalance_seconds), rebalancing.one_move)]
     return [
+        *(moves if settings.rebalance_seconds else []),
         Job("expired-credentials", timedelta(minutes=15), expired_credentials),
         Job("expired-idempotency-keys", timedelta(minutes=15), expired_idempotency_keys),
         Job("old-revocations", timedelta(minutes=15), old_revocations),
         Job("expired-codes", timedelta(minutes=1), upkeep.expired_codes),
+        Job("comparison", timedelta(minutes=5), comparison.run),
         Job("unused-sessions", timedelta(days=1), upkeep.unused_sessions),
     ]
 
@@ -68,12 +75,13 @@ async def run(settings: Settings) -> None:
 
 
 async def run_loops(settings: Settings, database: Database, stopping: asyncio.Event) -> None:
-    periodic = PeriodicWork(database, jobs(database, settings))
+    redis = connect(settings.redis_url.reveal())
+    routes = Routes(redis)
+    periodic = PeriodicWork(database, jobs(database, settings, routes))
     await _registered(periodic, stopping)
     mail = MailLoop(database, Keyring(settings.master_keys), settings)
     sweeper = Sweeper(database, lease_seconds=settings.lease_seconds, brake_seconds=settings.brake_seconds)
-    redis = connect(settings.redis_url.reveal())
-    route_map = RouteMap(database, Routes(redis))
+    route_map = RouteMap(database, routes)
     log.info("background_started", loops=[periodic.loop.name, mail.loop.name, sweeper.name, route_map.name])
     async with asyncio.TaskGroup() as group:
         for claim_loop in (periodic.loop, mail.loop):

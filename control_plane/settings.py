@@ -76,6 +76,7 @@ class Settings:
     drain_seconds: float
     lease_seconds: float
     heartbeat_seconds: float
+    rebalance_seconds: float
     brake_seconds: float
     unused_session_days: int
     sandbox_control_url: str
@@ -131,6 +132,7 @@ def read_settings(reader: EnvironmentReader) -> Settings:
         drain_seconds=reader.seconds("WAYPOST_DRAIN_SECONDS", 10, minimum=0, maximum=300),
         lease_seconds=reader.seconds("WAYPOST_LEASE_SECONDS", 15, minimum=1, maximum=600),
         heartbeat_seconds=reader.seconds("WAYPOST_HEARTBEAT_SECONDS", 3, minimum=0.1, maximum=120),
+        rebalance_seconds=reader.seconds("WAYPOST_REBALANCE_SECONDS", 10, minimum=0, maximum=86_400),
         brake_seconds=reader.seconds("WAYPOST_BRAKE_SECONDS", 60, minimum=0, maximum=3600),
         unused_session_days=reader.integer("WAYPOST_UNUSED_SESSION_DAYS", 30, minimum=1, maximum=3650),
         sandbox_control_url=reader.url("WAYPOST_SANDBOX_CONTROL_URL", ("http", "https")).rstrip("/"),

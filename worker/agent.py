@@ -23,6 +23,7 @@ from worker.orders import Orders, Seen
 from worker.pairing_codes import PairingCodes
 from worker.recovery import Recovery
 from worker.registration import Registration
+from worker.reloading import Reloading
 from worker.settings import Settings
 from worker.spool import Lane
 from worker.spool_guard import SpoolGuard
@@ -53,6 +54,7 @@ class Agent:
         self.orders = Orders(node, self.board, client)
         self.uplink = Uplink(node.spool, client, self.board.shipped)
         self.guard = SpoolGuard(node, self.orders, self.board, settings.spool_max_events)
+        self._reloading = Reloading(node, self.board, self.orders)
         self.draining = False
         self.beats = {"accepted": 0, "refused": 0, "unreachable": 0}
         self._codes = PairingCodes(node.engines, self.orders.pairing_phones, node.tell)
@@ -82,7 +84,12 @@ class Agent:
                 tasks.create_task(self.guard.run())
                 tasks.create_task(self._serve())
         finally:
+            await self._reloading.close()
             await self._codes.close()
+
+    def reload(self) -> int:
+        """How many sessions are about to be started anew."""
+        return self._reloading.begin()
 
     def beat_now(self) -> None:
         self._nudge.set()

@@ -1,7 +1,7 @@
 """What each session of this worker was last seen as, until the control plane knows of its end."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from shared.contracts.fleet import SeenProbe, SeenState, SessionCounts
@@ -24,8 +24,7 @@ class Board:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._probes: dict[tuple[str, int], SeenProbe] = {}
-        # Set at each change of a state, for those who wait for one.
-        self.news = asyncio.Event()
+        self._news = asyncio.Event()
 
     def take_up(self, session: str, epoch: int, state: SessionState, reason: Reason) -> None:
         """From the moment that it is ordered: it is no longer missing then."""
@@ -48,7 +47,7 @@ class Board:
         entry.position = None
         if written is not None:
             written.add_done_callback(lambda done: self._written(session, entry, done))
-        self.news.set()
+        self._changed()
 
     def show(self, session: str, state: SessionState, reason: Reason) -> None:
         """What nobody has told, and what is not kept."""
@@ -61,13 +60,23 @@ class Board:
             if entry.ended and entry.position is not None and entry.position <= position:
                 self.drop(session)
 
+    async def until(self, holds: Callable[[], bool], within: float) -> bool:
+        """Looks again at each change. False when it took too long."""
+        try:
+            async with asyncio.timeout(within):
+                while not holds():
+                    await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
+
     def drop(self, session: str) -> None:
         self._entries.pop(session, None)
-        self.news.set()
+        self._changed()
 
     def clear(self) -> None:
         self._entries.clear()
-        self.news.set()
+        self._changed()
 
     def entry(self, session: str) -> Entry | None:
         return self._entries.get(session)
@@ -98,6 +107,11 @@ class Board:
     def by_state(self) -> Iterable[tuple[SessionState, int]]:
         states = [entry.state for entry in self._entries.values()]
         return [(state, states.count(state)) for state in SessionState]
+
+    def _changed(self) -> None:
+        """A new one for the next change: each of those who wait has heard of this one."""
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
     def _probed(self, session: str, epoch: int, told: Probed) -> None:
         before = self._probes.get((session, epoch), SeenProbe(id=session, epoch=epoch, probes=0))

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _S, _R = SessionState, Reason
 STOPPED = Meaning(_S.DISCONNECTED, _R.REQUESTED, Then.STOP)
 LOGGED_OUT = Meaning(_S.LOGGED_OUT, _R.LOGGED_OUT_BY_USER, Then.FORGET)
+RELOADED = Meaning(_S.RECOVERING, _R.RESTART_REQUESTED, Then.GO_ON, "its worker starts its clients anew")
 NOT_HERE = Meaning(
     _S.DISCONNECTED, _R.NO_WORKER, Then.STOP, "this worker cannot run sessions of that network"
 )
@@ -125,6 +126,20 @@ class Orders:
             if session not in self._tasks and session not in self._node.engines.sessions:
                 log.warning("session_vanished", extra={"fields": {"session": session}})
                 self._board.drop(session)
+
+    async def start_anew(self, session: str) -> None:
+        """Its client, in another engine. What comes in between is ordered again."""
+        spec = self._node.engines.spec_of(session)
+        if session in self._tasks or spec is None or spec.device_jid is None or self.takes_none:
+            return
+        self._in_a_task(session, self._start_anew(spec))
+        await asyncio.gather(self._tasks[session], return_exceptions=True)
+
+    async def _start_anew(self, spec: SessionSpec) -> None:
+        self._node.tell(spec, StateSeen(meaning=RELOADED))
+        await self._node.engines.stop(spec.session)
+        if not self.takes_none and self._board.runs(spec.session, spec.epoch):
+            self._node.engines.start(spec)
 
     async def _start(self, spec: SessionSpec, pairing_phone: str | None, after: float) -> None:
         await asyncio.sleep(after)

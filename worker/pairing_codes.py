@@ -3,21 +3,25 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
-from shared.contracts.told import PairingCodeShown, QrShown, Told
+from shared.contracts.told import Meaning, PairingCodeShown, QrShown, StateSeen, Then, Told
+from shared.session_state import Reason, SessionState
 from worker.engines.fleet import FleetOfEngines
 from worker.engines.session_spec import SessionSpec
 from worker.engines.words import AskPairingCode
+from worker.whatsapp.library_errors import SILENCE
 from worker.whatsapp.port import Gone, NotConnected, Refused, Uncertain
 
 log = logging.getLogger(__name__)
 
+_REFUSED = Meaning(SessionState.AUTH_FAILED, Reason.PAIRING_FAILED, Then.STOP)
 # The network gives one such code for the whole time that a pairing may take.
 GOOD_FOR = 160
 
 
 class PairingCodes:
-    """`phones` is by session; what was refused is asked again at the next QR code."""
+    """`phones` is by session; what was not answered is asked again at the next QR code."""
 
     def __init__(
         self,
@@ -41,12 +45,21 @@ class PairingCodes:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _refused(self, spec: SessionSpec, words: str) -> None:
+        """Nobody has this number, or it was asked too often: waiting for a code would be in vain."""
+        log.warning("pairing_by_code_refused", extra={"fields": {"session": spec.session}})
+        self._tell(spec, StateSeen(meaning=replace(_REFUSED, detail=words[:200])))
+        await self._engines.stop(spec.session)
+
     async def _ask(self, spec: SessionSpec, phone: str) -> None:
         try:
             answer = await self._engines.ask(spec.session, AskPairingCode(phone=phone.lstrip("+")))
         except (Gone, NotConnected, Refused, Uncertain) as error:
+            if isinstance(error, Refused) and str(error) != SILENCE:
+                await self._refused(spec, str(error))
+                return
             fields = {"session": spec.session, "reason": str(error) or type(error).__name__}
-            log.warning("pairing_by_code_refused", extra={"fields": fields})
+            log.warning("pairing_by_code_not_answered", extra={"fields": fields})
             self._phones.setdefault(spec.session, phone)
             return
         if answer.code:

@@ -1,6 +1,5 @@
 """After a restart: the sessions come back without a scan, and the control plane hears which ones."""
 
-import asyncio
 import logging
 
 from shared.contracts.fleet import RecoveryResult, RecoveryStatus, StartOrder
@@ -30,7 +29,7 @@ class Recovery:
         sessions = await self._assigned()
         self._orders.start(sessions, recovering=True)
         waited_for = tuple(order for order in sessions if order.device_jid is not None)
-        await self._until_told(waited_for)
+        await self._board.until(lambda: not any(map(self._is_open, waited_for)), self._patience)
         results = tuple(self._result(order) for order in waited_for)
         await self._tell(RecoveryStatus(results=results))
         restored = sum(result.status == RESTORED for result in results)
@@ -44,15 +43,6 @@ class Recovery:
             except (Unreachable, Refusal) as error:
                 log.warning("assigned_sessions_not_told", extra={"fields": {"reason": str(error)}})
                 await pauses.wait()
-
-    async def _until_told(self, orders: tuple[StartOrder, ...]) -> None:
-        try:
-            async with asyncio.timeout(self._patience):
-                while any(self._is_open(order) for order in orders):
-                    self._board.news.clear()
-                    await self._board.news.wait()
-        except TimeoutError:
-            pass
 
     def _is_open(self, order: StartOrder) -> bool:
         """Also gone from the board is told: its end was shipped, or another worker has it."""

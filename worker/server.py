@@ -6,7 +6,7 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
-from shared.contracts.fleet import CommandAnswer, Outcome, Standing, TextWish
+from shared.contracts.fleet import CommandAnswer, Outcome, Reloading, Standing, TextWish
 from shared.contracts.messages import OutgoingMessage, Text
 from shared.internal_auth import SIGNATURE_HEADER, is_signed
 from worker.agent import Agent
@@ -31,6 +31,7 @@ class Server:
         app.router.add_get("/health/ready", self._ready)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/standing", self._standing)
+        app.router.add_post("/reload", self._reload)
         app.router.add_post("/sessions/{session}/text", self._text)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
 
@@ -85,12 +86,16 @@ class Server:
         assert known is not None  # noqa: S101 (its token has signed this call)
         return _answer(Standing(worker_id=known.worker_id, incarnation=known.incarnation))
 
+    async def _reload(self, _: web.Request) -> web.Response:
+        return _answer(Reloading(sessions=self._known().reload()))
+
     async def _text(self, request: web.Request) -> web.Response:
         try:
             wish = msgspec.json.decode(await request.read(), type=TextWish)
         except msgspec.MsgspecError as error:
             return _problem(400, "invalid_body", str(error))
-        return _answer(await self._send(request.match_info["session"], wish))
+        answer = await self._send(request.match_info["session"], wish)
+        return _answer(answer, status=421 if answer.outcome is Outcome.NOT_HERE else 200)
 
     async def _send(self, session: str, wish: TextWish) -> CommandAnswer:
         agent = self._known()
@@ -129,5 +134,5 @@ def _problem(status: int, code: str, detail: str) -> web.Response:
     return web.json_response({"code": code, "detail": detail}, status=status)
 
 
-def _answer(what: msgspec.Struct) -> web.Response:
-    return web.Response(body=msgspec.json.encode(what), content_type="application/json")
+def _answer(what: msgspec.Struct, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(what), content_type="application/json", status=status)

@@ -107,6 +107,9 @@ END $$
 def upgrade() -> None:
     op.add_column("workers", sa.Column("drain_wanted", sa.Boolean, nullable=False, server_default="false"))
     op.add_column("sessions", sa.Column("qr_codes", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column(
+        "sessions", sa.Column("worker_labels", postgresql.JSONB, nullable=False, server_default="{}")
+    )
     op.add_column("events", sa.Column("sandbox", sa.Boolean, nullable=False, server_default="false"))
     op.create_table(
         "session_probes",
@@ -135,5 +138,6 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION whatsapp_store.forget_device")
     op.drop_table("session_probes")
     op.drop_column("events", "sandbox")
+    op.drop_column("sessions", "worker_labels")
     op.drop_column("sessions", "qr_codes")
     op.drop_column("workers", "drain_wanted")

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL in the roles `app` and `system`, and the transactions that run on them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -45,16 +46,19 @@ class Database:
 
     def __init__(self, settings: Settings, application: str) -> None:
         self.dsn = settings.database_url.reveal()
+        # What every session finds in its `info`, beside whose it is.
+        self.carried: dict[str, object] = {}
+        self._turn = asyncio.Lock()
         self._app = self._engine(APP_ROLE, application, settings.database_pool)
         self._system = self._engine(SYSTEM_ROLE, application, settings.database_pool)
         self._app_sessions = async_sessionmaker(self._app, expire_on_commit=False)
         self._system_sessions = async_sessionmaker(self._system, expire_on_commit=False)
 
     def tenant_session(self, tenant: UserId) -> AsyncSession:
-        return self._app_sessions(info={"tenant": tenant})
+        return self._app_sessions(info={**self.carried, "tenant": tenant})
 
     def system_session(self, site: SystemSite) -> AsyncSession:
-        return self._system_sessions(info={"site": SystemSite(site)})
+        return self._system_sessions(info={**self.carried, "site": SystemSite(site)})
 
     @asynccontextmanager
     async def tenant(self, tenant: UserId) -> AsyncIterator[AsyncSession]:
@@ -64,6 +68,12 @@ class Database:
     @asynccontextmanager
     async def system(self, site: SystemSite) -> AsyncIterator[AsyncSession]:
         async with self.system_session(site) as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def system_in_turn(self, site: SystemSite) -> AsyncIterator[AsyncSession]:
+        """For what takes one lock of the whole fleet: those that wait for it hold no connection meanwhile."""
+        async with self._turn, self.system(site) as session:
             yield session
 
     async def close(self) -> None:

@@ -1,13 +1,13 @@
 """The events of an account: page by page, or as they happen."""
 
-from typing import Annotated, Any
+import uuid
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control_plane.errors import AppError, Code
 from control_plane.events.places import BEGINNING, Place, Places
 from control_plane.events.repository import TenantEvents
 from control_plane.events.schemas import EventPage, EventView, Wanted, place_of
@@ -15,7 +15,7 @@ from control_plane.events.stream import MEDIA_TYPE, EventSource, EventStream, St
 from control_plane.http import authentication
 from control_plane.http.pagination import DEFAULT_LIMIT, PageLimit
 from control_plane.http.principal import Access, KeyMode, Principal, Scope, scoped
-from shared.ids import UserId
+from shared.ids import UserId, public_id
 
 LATEST = "latest"
 UserRequest = Request[Principal, Access, Any]
@@ -42,6 +42,14 @@ Types = Annotated[
 ]
 
 
+@runtime_checkable
+class Sessions(Protocol):
+    """What knows sessions stands above events."""
+
+    async def session(self, principal: Principal, reference: str) -> object:
+        """Refuses those that the principal must not see."""
+
+
 class EventController(Controller):
     path = "/v1/events"
     tags = ["Events"]
@@ -53,14 +61,17 @@ class EventController(Controller):
         request: UserRequest,
         db: NamedDependency[AsyncSession],
         event_source: NamedDependency[EventSource],
+        sessions: NamedDependency[Sessions],
         after: After = "",
         page_limit: PageLimit = DEFAULT_LIMIT,
         of_session: OfSession = "",
         event_types: Types = "",
         last_event_id: LastEventId = "",
     ) -> Response[EventPage]:
-        _refuse_test_key(request.user)
-        wanted = Wanted.parse(of_session, event_types)
+        only_sandbox = request.user.key_mode is KeyMode.TEST
+        wanted = Wanted.parse(of_session, event_types, only_sandbox=only_sandbox)
+        if only_sandbox and wanted.session_id is not None:
+            await _check_seen(request.user, wanted.session_id, TenantEvents(db), sessions)
         tenant, places = request.user.user_id, event_source.places
         if MEDIA_TYPE in request.headers.get("accept", "").lower():
             start = _place(places, tenant, last_event_id or after)
@@ -87,10 +98,9 @@ def _place(places: Places, tenant: UserId, after: str) -> Place | None:
     return places.place(tenant, after) if after and after != LATEST else None
 
 
-def _refuse_test_key(principal: Principal) -> None:
-    """An event does not tell whether its session is one of the sandbox, and a test key sees no others."""
-    if principal.key_mode is KeyMode.TEST:
-        raise AppError(
-            Code.CREDENTIAL_NOT_ACCEPTED,
-            "Test keys cannot read events, because live sessions are among them. Use a live key.",
-        )
+async def _check_seen(
+    principal: Principal, session_id: uuid.UUID, events: TenantEvents, sessions: Sessions
+) -> None:
+    """What happened to a session is told after its end as well."""
+    if not await events.sandbox_has(session_id):
+        await sessions.session(principal, public_id("ses", session_id))

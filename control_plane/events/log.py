@@ -22,6 +22,8 @@ class NewEvent:
     sequence: int
     type: str
     data: dict[str, Any]
+    # Of a sandbox session, and so for the eyes of test keys.
+    sandbox: bool = False
 
 
 class EventLog(SystemRepository):
@@ -34,6 +36,7 @@ class EventLog(SystemRepository):
                 "sequence": event.sequence,
                 "type": event.type,
                 "data": event.data,
+                "sandbox": event.sandbox,
             }
             for event in events
         ]

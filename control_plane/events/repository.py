@@ -38,11 +38,18 @@ class TenantEvents(TenantRepository):
 
     async def after(self, place: Place, limit: int, wanted: Wanted) -> Stretch:
         statement = self.select(LoggedEvent)
+        if wanted.only_sandbox:
+            statement = statement.where(LoggedEvent.sandbox)
         if wanted.session_id is not None:
             statement = statement.where(LoggedEvent.session_id == wanted.session_id)
         if wanted.types is not None:
             statement = statement.where(LoggedEvent.type.in_(wanted.types))
         return await _stretch(self.session, statement, place, limit)
+
+    async def sandbox_has(self, session_id: uuid.UUID) -> bool:
+        """Whether there is an event of it that test keys may read; it may be deleted since."""
+        statement = self.select(LoggedEvent).where(LoggedEvent.session_id == session_id, LoggedEvent.sandbox)
+        return (await self.session.scalars(statement.limit(1))).first() is not None
 
 
 class FleetEvents(SystemRepository):

@@ -69,18 +69,21 @@ class EventPage(msgspec.Struct, rename="camel", kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events a reader asked for; None stands for all."""
+    """Which events a reader asked for, None standing for all; `only_sandbox` is what a test key may see."""
 
     session_id: uuid.UUID | None = None
     types: frozenset[str] | None = None
+    only_sandbox: bool = False
 
     def holds(self, event: LoggedEvent) -> bool:
+        if self.only_sandbox and not event.sandbox:
+            return False
         if self.session_id is not None and event.session_id != self.session_id:
             return False
         return self.types is None or event.type in self.types
 
     @classmethod
-    def parse(cls, session_id: str, types: str) -> "Wanted":
+    def parse(cls, session_id: str, types: str, *, only_sandbox: bool = False) -> "Wanted":
         session = parse_public_id("ses", session_id) if session_id else None
         if session_id and session is None:
             raise AppError(Code.INVALID_ID, "sessionId is no id of a session: it looks like ses-….")
@@ -91,7 +94,7 @@ class Wanted:
                 Code.VALIDATION_FAILED,
                 f"There is no event type {unknown[0]!r}. The types are: {', '.join(EventType)}.",
             )
-        return cls(session, names)
+        return cls(session, names, only_sandbox)
 
 
 def place_of(event: LoggedEvent) -> Place:

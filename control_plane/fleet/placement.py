@@ -1,6 +1,6 @@
 """Which worker a session goes to: a pure function, with every weight in one place."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -18,6 +18,8 @@ class Candidate:
     healthy: float = 1.0
     # Restarts and failures of the last time: what has fallen is likely to fall again.
     failures: int = 0
+    # Of the labels that the session would rather have, the share that the worker has.
+    labels: float = 1.0
     weight: float = 1.0
     accepts: bool = True
     why_not: str = ""
@@ -32,7 +34,7 @@ class Score(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 # Together 1. Free capacity leads, so that equal workers fill evenly.
-WEIGHTS = {"free": 0.50, "cpu": 0.15, "memory": 0.15, "healthy": 0.10, "stable": 0.10}
+WEIGHTS = {"free": 0.40, "labels": 0.20, "cpu": 0.12, "memory": 0.12, "healthy": 0.08, "stable": 0.08}
 # Load is measured now and moves slowly: differences within a step are noise, and must not gather sessions.
 _STEP = 10.0
 
@@ -43,6 +45,7 @@ def score(candidate: Candidate) -> Score:
         why_not = f"is full ({candidate.assigned} of {candidate.capacity})"
     parts = {
         "free": 1 - candidate.assigned / candidate.capacity if candidate.capacity > 0 else 0.0,
+        "labels": candidate.labels,
         "cpu": 1 - _stepped(candidate.cpu),
         "memory": 1 - _stepped(candidate.memory),
         "healthy": candidate.healthy,
@@ -56,6 +59,13 @@ def score(candidate: Candidate) -> Score:
         why_not=why_not,
         parts={name: round(part, 4) for name, part in parts.items()},
     )
+
+
+def labels_met(wanted: Mapping[str, str], given: Mapping[str, str]) -> float:
+    """Which share of the wanted ones is given; all, when none is wanted."""
+    if not wanted:
+        return 1.0
+    return sum(given.get(name) == value for name, value in wanted.items()) / len(wanted)
 
 
 def ranked(candidates: Iterable[Candidate]) -> list[Score]:

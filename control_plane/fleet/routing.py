@@ -25,6 +25,10 @@ return 1
 """
 
 
+def _text(key: bytes | str) -> str:
+    return key.decode() if isinstance(key, bytes) else key
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     session_id: str
     epoch: int
@@ -70,6 +74,23 @@ class Routes:
         if whole:
             return await self._ask(self._redis.set(_WHOLE, "1", ex=_KEPT)) is not None
         return True
+
+    async def clear_but(self, sessions: set[str]) -> int:
+        """How many routes of sessions that are gone were dropped."""
+        if self._breaker.open:
+            return 0
+        try:
+            gone = [
+                key
+                async for key in self._redis.scan_iter(match=f"{_ROUTE}*", count=1_000)
+                if _text(key).removeprefix(_ROUTE) not in sessions
+            ]
+            for at in range(0, len(gone), _AT_ONCE):
+                await self._redis.unlink(*gone[at : at + _AT_ONCE])
+        except REDIS_FAILURES:
+            self._breaker.failed()
+            return 0
+        return len(gone)
 
     async def put_workers(self, loads: dict[str, dict[str, Any]]) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:

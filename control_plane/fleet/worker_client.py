@@ -10,10 +10,14 @@ import msgspec
 
 from control_plane.fleet.models import Worker
 from control_plane.fleet.tokens import WorkerTokens
-from shared.contracts.fleet import CommandAnswer, Standing, TextWish
+from shared.contracts.fleet import CommandAnswer, Reloading, Standing, TextWish
 from shared.internal_auth import SIGNATURE_HEADER, sign
 
 Answer = TypeVar("Answer")
+
+
+# The second: it is here no more, and nothing was done; who asked has an old map.
+_ANSWERS = frozenset({200, 421})
 
 
 class Trouble(StrEnum):
@@ -74,6 +78,9 @@ class WorkerClient:
     async def standing(self, worker: Address, within: float = 2.0) -> Standing:
         return await self._ask(worker, "GET", "/standing", b"", Standing, within)
 
+    async def reload(self, worker: Address, within: float = 5.0) -> Reloading:
+        return await self._ask(worker, "POST", "/reload", b"", Reloading, within)
+
     async def send_text(self, worker: Address, session: str, wish: TextWish, within: float) -> CommandAnswer:
         """Never repeated by itself: nobody could tell one message from two."""
         body = msgspec.json.encode(wish)
@@ -96,7 +103,7 @@ class WorkerClient:
                 allow_redirects=False,
             ) as response:
                 raw = await response.read()
-                if response.status != 200:
+                if response.status not in _ANSWERS:
                     raise WorkerTrouble(Trouble.BAD_ANSWER, sent=response.status >= 500)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _trouble(error) from error

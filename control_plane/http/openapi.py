@@ -107,7 +107,8 @@ def document(app: Litestar) -> dict[str, Any]:
 def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler) -> None:
     rule = access_of(handler.opt)
     operation["security"] = [] if rule.public and not rule.worker else [{"bearer": []}]
-    operation["description"] = _who(rule)
+    own_words = operation.get("description", "")
+    operation["description"] = f"{own_words}\n\n{_who(rule)}" if own_words else _who(rule)
     if method == "POST" and not rule.public:
         operation.setdefault("parameters", []).append(_IDEMPOTENCY)
     if rule.unlimited:

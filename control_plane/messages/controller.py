@@ -44,12 +44,22 @@ class MessageController(Controller):
         sending: NamedDependency[Sending],
         redis: NamedDependency[Redis],
     ) -> Response[MessageView]:
-        try:
-            view = MessageView.of(await sending.send(request.user, session_id, data))
-        finally:
-            hint(redis)
-        status = 202 if view.status == "uncertain" else 201
-        return Response(view, status_code=status, headers={"Location": f"/v1/messages/{view.id}"})
+        return await _sent(sending, request.user, session_id, data, redis)
+
+    @post(
+        "/v1/messages",
+        opt=scoped(Scope.MESSAGES_SEND),
+        summary="Send a text through the primary session",
+        description="201 when WhatsApp has it, 202 when nobody can tell.",
+    )
+    async def send_by_primary(
+        self,
+        request: UserRequest,
+        data: JSONBody[SendBody],
+        sending: NamedDependency[Sending],
+        redis: NamedDependency[Redis],
+    ) -> Response[MessageView]:
+        return await _sent(sending, request.user, None, data, redis)
 
     @get(
         "/v1/sessions/{session_id:str}/messages",
@@ -91,6 +101,17 @@ class MessageController(Controller):
         # A test key reaches sandbox sessions only.
         await sessions.session(request.user, f"ses-{message.session_id}")
         return MessageView.of(message)
+
+
+async def _sent(
+    sending: Sending, principal: Principal, reference: str | None, body: SendBody, redis: Redis
+) -> Response[MessageView]:
+    try:
+        view = MessageView.of(await sending.send(principal, reference, body))
+    finally:
+        hint(redis)
+    status = 202 if view.status == "uncertain" else 201
+    return Response(view, status_code=status, headers={"Location": f"/v1/messages/{view.id}"})
 
 
 def _position(message: Message) -> tuple[datetime, UUID]:

@@ -19,6 +19,7 @@ from shared.session_state import Reason, SessionState
 async def _qr(db: AsyncSession, session: Session, told: words.QrShown) -> None:
     expires = datetime.now(UTC) + timedelta(seconds=told.seconds)
     await SupervisedSessions(db).put_pairing(session, number=told.number, qr=told.code, qr_expires_at=expires)
+    session.qr_codes += 1
     await transition(db, session, SessionState.QR_PENDING, Reason.WAITING_FOR_SCAN)
     data = {"code": told.code, "number": told.number, "expiresAt": expires.isoformat()}
     await tell(db, session, "session.qr", data)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
+from control_plane.messages.chat_ids import phone_of
 from control_plane.messages.models import Message, MessageKey
 
 
@@ -43,12 +44,17 @@ class MessageRepository(TenantRepository):
             .limit(limit)
         )
         if chat:
-            query = query.where(Message.chat_id == chat)
+            # Somebody may write under a name that hides the number; where it is known, it is the same chat.
+            query = query.where(or_(Message.chat_id == chat, _hidden(chat)))
         if direction:
             query = query.where(Message.direction == direction)
         if after is not None:
             query = query.where(tuple_(Message.created_at, Message.id) < after)
         return (await self.session.scalars(query)).all()
+
+
+def _hidden(chat: str) -> ColumnElement[bool]:
+    return and_(Message.chat_id.endswith("@lid"), Message.phone == phone_of(chat))
 
 
 class StoredMessages(SystemRepository):

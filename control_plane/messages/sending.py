@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from control_plane.db.engine import Database, SystemSite
 from control_plane.errors import AppError, Code
 from control_plane.fleet.repository import FleetRepository
-from control_plane.fleet.routing import Routes
+from control_plane.fleet.routing import Route, Routes
 from control_plane.fleet.worker_client import Address, WorkerClient, WorkerTrouble
 from control_plane.http.principal import Principal
 from control_plane.keyring import Keyring
@@ -37,15 +37,18 @@ class Sending:
         self._client = client
         self._keyring = keyring
 
-    async def send(self, principal: Principal, reference: str, body: SendBody) -> Message:
+    async def send(self, principal: Principal, reference: str | None, body: SendBody) -> Message:
+        """Without a reference, through the primary session."""
         chat = parse_chat_id(body.to)
         session, message = await self._stored(principal, reference, chat, body.text)
-        answer = await self._attempt(session, message)
+        answer = await self._attempt(session, message, await self._address(session))
+        if answer.outcome is Outcome.NOT_HERE:
+            answer = await self._by_the_tables(session, message) or answer
         if answer.outcome is Outcome.NOT_HERE:
             # It has moved, or is about to; nothing was sent, so it may be tried where it lands.
             landed = await self._landed(principal, session, message)
             if landed is not None:
-                answer = await self._attempt(landed, message)
+                answer = await self._attempt(landed, message, await self._address(landed))
         return await self._settled(message, answer)
 
     async def _landed(self, principal: Principal, before: Session, message: Message) -> Session | None:
@@ -65,11 +68,12 @@ class Sending:
         return None
 
     async def _stored(
-        self, principal: Principal, reference: str, chat: str, text: str
+        self, principal: Principal, reference: str | None, chat: str, text: str
     ) -> tuple[Session, Message]:
         """Committed before the call, with the epoch of the owner that is to send it."""
         async with self._database.tenant(principal.user_id) as db:
-            session = await Sessions(db, self._keyring).session(principal, reference)
+            sessions = Sessions(db, self._keyring)
+            session = await sessions.session(principal, reference or await _primary(sessions))
             _check_connected(session)
             message = Message(
                 id=new_uuid(),
@@ -92,8 +96,25 @@ class Sending:
             db.add(message)
             return session, message
 
-    async def _attempt(self, session: Session, message: Message) -> CommandAnswer:
-        address = await self._address(session)
+    async def _by_the_tables(self, session: Session, message: Message) -> CommandAnswer | None:
+        """The map may be old: what the tables say is tried once, and written into the map."""
+        route = await self._routes.route(session.id)
+        address = await self._stored_address(session)
+        if route is None or address is None or _address_of(route) == address:
+            return None
+        right = Route(
+            session_id=str(session.id),
+            epoch=session.epoch,
+            status=session.status,
+            worker_id=address.worker_id,
+            endpoint=address.endpoint,
+            incarnation=address.incarnation,
+            token_key_id=address.token_key_id,
+        )
+        await self._routes.put([right])
+        return await self._attempt(session, message, address)
+
+    async def _attempt(self, session: Session, message: Message, address: Address | None) -> CommandAnswer:
         if address is None:
             return CommandAnswer(outcome=Outcome.NOT_CONNECTED)
         wish = TextWish(epoch=session.epoch, recipient=message.chat_id, text=message.text or "")
@@ -107,8 +128,12 @@ class Sending:
         if session.worker_id is None:
             return None
         route = await self._routes.route(session.id)
-        if route is not None and route.epoch == session.epoch and route.worker_id is not None:
-            return Address(route.worker_id, route.endpoint, route.incarnation, route.token_key_id)
+        known = _address_of(route) if route is not None and route.epoch == session.epoch else None
+        return known or await self._stored_address(session)
+
+    async def _stored_address(self, session: Session) -> Address | None:
+        if session.worker_id is None:
+            return None
         async with self._database.system(SystemSite.SENDING) as db:
             worker = await FleetRepository(db).worker(session.worker_id)
             return Address.of(worker) if worker is not None and worker.retired_at is None else None
@@ -129,6 +154,22 @@ class Sending:
                 await tell(db, session, kind, event_data(message) | {"error": message.error})
         _refuse(answer)
         return message
+
+
+def _address_of(route: Route) -> Address | None:
+    if route.worker_id is None:
+        return None
+    return Address(route.worker_id, route.endpoint, route.incarnation, route.token_key_id)
+
+
+async def _primary(sessions: Sessions) -> str:
+    primary = await sessions.repository.primary()
+    if primary is None:
+        raise AppError(
+            Code.NO_PRIMARY_SESSION,
+            "The account has no session to send through. Make one with POST /v1/sessions and connect it.",
+        )
+    return f"ses-{primary.id}"
 
 
 def _check_connected(session: Session) -> None:

@@ -1,5 +1,6 @@
 """Health and metrics over HTTP."""
 
+import asyncio
 import hmac
 from typing import Any
 
@@ -13,9 +14,12 @@ from control_plane.db.periodic import last_runs
 from control_plane.errors import AppError, Code
 from control_plane.http.principal import UNLIMITED, access
 from control_plane.http.problems import database_is_away
+from control_plane.observability.fleet_figures import FleetFigures
 from control_plane.observability.health import Health, Readiness
 from control_plane.observability.metrics import PeriodicWorkCollector
 from control_plane.settings import Settings
+
+_PATIENCE = 2.0
 
 
 class HealthController(Controller):
@@ -43,12 +47,15 @@ class HealthController(Controller):
         settings: NamedDependency[Settings],
         registry: NamedDependency[CollectorRegistry],
         periodic_work: NamedDependency[PeriodicWorkCollector],
+        fleet_figures: NamedDependency[FleetFigures],
         database: NamedDependency[Database],
     ) -> Response[bytes]:
         if settings.metrics_token is not None:
             _check_token(request.headers.get("authorization", ""), settings.metrics_token.reveal())
+        await fleet_figures.refresh()
         try:
-            periodic_work.rows = await last_runs(database)
+            async with asyncio.timeout(_PATIENCE):
+                periodic_work.rows = await last_runs(database)
         except Exception as error:
             if not database_is_away(error):
                 raise

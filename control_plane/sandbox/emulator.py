@@ -10,6 +10,18 @@ from control_plane.settings import Settings
 _PATIENCE = 15.0
 
 
+class RefusedError(AppError):
+    """The emulated network does not do what it was asked for; `is_absent` when that is about nothing."""
+
+    def __init__(self, status: int, told: dict[str, Any]) -> None:
+        words = str(told.get("detail", "The emulated network refused."))
+        if told.get("code") == "pairing_refused":
+            super().__init__(Code.PAIRING_REFUSED, f"The pairing was refused: {words}")
+        else:
+            super().__init__(Code.VALIDATION_FAILED, words)
+        self.is_absent = status == 404
+
+
 class Emulator:
     def __init__(self, settings: Settings) -> None:
         token = settings.sandbox_control_token
@@ -36,6 +48,5 @@ class Emulator:
         if response.status_code >= 500 or response.status_code == 401:
             raise AppError(Code.SANDBOX_UNAVAILABLE, "The emulated network could not do this now.")
         if response.status_code >= 400:
-            told = response.json()
-            raise AppError(Code.VALIDATION_FAILED, str(told.get("detail", "The emulated network refused.")))
+            raise RefusedError(response.status_code, response.json())
         return response.json() if response.content else None

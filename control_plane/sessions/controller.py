@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Request, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
@@ -75,15 +75,6 @@ class SessionController(Controller):
         sessions: NamedDependency[Sessions],
     ) -> SessionView:
         return SessionView.of(await sessions.change(request.user, session_id, data))
-
-    @delete("/{session_id:str}", summary="Stop and delete a session")
-    async def remove(
-        self,
-        request: UserRequest,
-        session_id: FromPath[str],
-        sessions: NamedDependency[Sessions],
-    ) -> None:
-        await sessions.delete(request.user, session_id)
 
     @post("/{session_id:str}/set-primary", status_code=200, summary="Send by it where no session is named")
     async def set_primary(

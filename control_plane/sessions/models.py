@@ -30,6 +30,10 @@ class Wanted(StrEnum):
     LOG_OUT = "log_out"
 
 
+# As the goal of a move: whoever is best when its client has stopped.
+ANYWHERE = "*"
+
+
 class Session(HasId, HasCreationTime, Base):
     """`epoch` is raised at each assignment."""
 
@@ -49,6 +53,8 @@ class Session(HasId, HasCreationTime, Base):
     is_primary: Mapped[bool] = mapped_column(server_default="false")
     # The attribute of that name belongs to the mapper.
     labels: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default="{}")
+    # Of the workers that it would rather run on.
+    worker_labels: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
     device_name: Mapped[str] = mapped_column(server_default="Waypost")
     sealed_proxy: Mapped[bytes | None] = mapped_column(LargeBinary)
     wanted: Mapped[Wanted] = mapped_column(String, server_default=Wanted.STOP)

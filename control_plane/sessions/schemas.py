@@ -12,6 +12,9 @@ from shared.session_state import Reason, SessionState
 
 Description = Annotated[str, msgspec.Meta(max_length=500)]
 Metadata = dict[Annotated[str, msgspec.Meta(max_length=100)], Any]
+# What a worker says of itself, and what a session would rather have: region=eu.
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
+Labels = Annotated[dict[Label, Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=50)]
 DeviceName = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
 ProxyUrl = Annotated[str, msgspec.Meta(max_length=500)]
 
@@ -23,6 +26,7 @@ class CreateSessionBody(Body):
     proxy: ProxyUrl | None = None
     device_name: DeviceName = "Waypost"
     metadata: Metadata = msgspec.field(default_factory=dict)
+    worker_labels: Labels = msgspec.field(default_factory=dict)
 
 
 class ChangeSessionBody(Body):
@@ -31,6 +35,7 @@ class ChangeSessionBody(Body):
     proxy: ProxyUrl | msgspec.UnsetType | None = msgspec.UNSET
     device_name: DeviceName | msgspec.UnsetType = msgspec.UNSET
     metadata: Metadata | msgspec.UnsetType = msgspec.UNSET
+    worker_labels: Labels | msgspec.UnsetType = msgspec.UNSET
 
 
 class ConnectBody(Body):
@@ -69,6 +74,7 @@ class SessionView(Answer):
     connected_at: datetime | None
     last_activity_at: datetime | None
     metadata: dict[str, Any]
+    worker_labels: dict[str, str]
 
     @classmethod
     def of(cls, session: Session) -> "SessionView":
@@ -155,4 +161,5 @@ def shown(session: Session) -> dict[str, Any]:
         "connected_at": session.connected_at,
         "last_activity_at": session.last_activity_at,
         "metadata": session.labels,
+        "worker_labels": session.worker_labels,
     }

@@ -22,6 +22,8 @@ from shared.ids import new_uuid, normalise_name, parse_public_id
 PROXY_PURPOSE = "session-proxy"
 _PROXY_SCHEMES = frozenset({"http", "https", "socks5"})
 _METADATA_BYTES = 4096
+# Words that stand where a name could stand in an address.
+RESERVED = frozenset({"metrics", "bulk"})
 
 
 class Sessions:
@@ -47,6 +49,7 @@ class Sessions:
             description=body.description,
             sandbox=body.sandbox,
             labels=body.metadata,
+            worker_labels=body.worker_labels,
             device_name=body.device_name,
             sealed_proxy=self._sealed(body.proxy, identity.bytes),
             is_primary=not await self.repository.has_any(),
@@ -78,6 +81,8 @@ class Sessions:
         if body.metadata is not msgspec.UNSET:
             _check_metadata(body.metadata)
             session.labels = body.metadata
+        if body.worker_labels is not msgspec.UNSET:
+            session.worker_labels = body.worker_labels
         if body.proxy is not msgspec.UNSET:
             session.sealed_proxy = self._sealed(body.proxy, session.id.bytes)
         await self._db.flush()
@@ -143,6 +148,12 @@ def checked_name(given: str) -> str:
             Code.INVALID_ID,
             "The name must be 1 to 50 letters, digits, hyphens, underscores and blanks.",
             errors=[{"pointer": "/name", "detail": "is no name"}],
+        )
+    if name in RESERVED:
+        raise AppError(
+            Code.INVALID_ID,
+            f"The name {name!r} is a reserved word. Choose another one.",
+            errors=[{"pointer": "/name", "detail": "is a reserved word"}],
         )
     return name
 

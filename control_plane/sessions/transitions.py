@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.events.log import NewEvent, append
 from control_plane.sessions.models import Session, SessionChange
+from control_plane.sessions.state_times import StateTimes
 from shared.ids import public_id
 from shared.session_state import Reason, SessionState, may_follow
 
@@ -24,8 +25,11 @@ async def transition(
     if not may_follow(before, state):
         log.info("transition_not_allowed", session_id=str(session.id), before=before, after=state)
         return False
+    now = datetime.now(UTC)
+    if (times := StateTimes.of(db)) is not None:
+        times.changed((before, known), state, (now - session.status_at).total_seconds())
     session.status, session.status_reason, session.status_detail = state, reason, detail
-    session.status_at = datetime.now(UTC)
+    session.status_at = now
     if state is SessionState.CONNECTED and before is not state:
         session.connected_at = session.status_at
         session.expiry_told_at = None
@@ -66,5 +70,6 @@ async def tell(db: AsyncSession, session: Session, kind: str, data: dict[str, An
         sequence=session.sequence,
         type=kind,
         data={"sessionId": public_id("ses", session.id), "name": session.name, **data},
+        sandbox=session.sandbox,
     )
     await append(db, [event])

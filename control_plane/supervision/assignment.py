@@ -7,14 +7,14 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.fleet.models import Worker
-from control_plane.fleet.placement import Candidate, Score, ranked
+from control_plane.fleet.placement import Candidate, Score, labels_met, ranked
 from control_plane.fleet.repository import FleetRepository
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.transitions import transition
 from control_plane.supervision.fences import Fences
 from shared.contracts.fleet import StoreKind
-from shared.session_state import Reason, SessionState
+from shared.session_state import Reason, SessionState, may_follow
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +37,16 @@ class Assignments:
         counts = await self.sessions.assigned_counts()
         workers = await self.fleet.workers()
         return ranked(
-            _candidate(worker, counts.get(worker.id, 0), why_not(worker, session, now, except_for))
+            _candidate(worker, session, counts.get(worker.id, 0), why_not(worker, session, now, except_for))
             for worker in workers
         )
 
-    async def choose(self, session: Session, now: datetime, except_for: Sequence[str] = ()) -> Worker | None:
-        """The chosen worker's row is locked; None when nobody has room."""
-        for best in await self.scores(session, now, except_for):
+    async def choose(
+        self, session: Session, now: datetime, except_for: Sequence[str] = (), first: str | None = None
+    ) -> Worker | None:
+        """The chosen one's row is locked; None when nobody has room. `first` is taken before better ones."""
+        scores = await self.scores(session, now, except_for)
+        for best in sorted(scores, key=lambda each: not (each.eligible and each.worker_id == first)):
             if not best.eligible:
                 return None
             worker = await self.fleet.worker(best.worker_id, lock=True)
@@ -61,6 +64,10 @@ class Assignments:
         session.assigned_at = await self.fleet.now()
         if session.device_jid is None:
             session.store = worker.store
+        if session.device_jid is None and may_follow(SessionState(session.status), SessionState.INITIALIZING):
+            # Nothing is there to be recovered: its pairing begins anew, with a new code.
+            detail = detail or (reason if state is SessionState.RECOVERING else "")
+            state, reason = SessionState.INITIALIZING, Reason.STARTING
         await self._fences.raise_for(session, before)
         await self._fences.note_owner(session, worker.id, worker.incarnation)
         await transition(self._db, session, state, reason, detail)
@@ -95,7 +102,7 @@ def _stuck_elsewhere(worker: Worker, session: Session) -> bool:
     return only_there or session.store != worker.store
 
 
-def _candidate(worker: Worker, assigned: int, reason: str) -> Candidate:
+def _candidate(worker: Worker, session: Session | None, assigned: int, reason: str) -> Candidate:
     total = worker.counts.get("total", 0)
     ill = worker.counts.get("error", 0)
     return Candidate(
@@ -106,6 +113,7 @@ def _candidate(worker: Worker, assigned: int, reason: str) -> Candidate:
         memory=worker.memory,
         healthy=1 - ill / total if total else 1.0,
         failures=worker.failures,
+        labels=labels_met(session.worker_labels if session is not None else {}, worker.labels),
         weight=worker.weight,
         accepts=not reason,
         why_not=reason,

@@ -6,14 +6,11 @@ from datetime import datetime
 import structlog
 
 from control_plane.fleet.models import Worker
-from control_plane.sessions.models import Session, Wanted
+from control_plane.sessions.models import ANYWHERE, Session, Wanted
 from control_plane.supervision.assignment import Assignments, is_live, why_not
 from shared.contracts.fleet import StoreKind
 
 log = structlog.get_logger(__name__)
-
-# Whoever is best when its client has stopped.
-ANYWHERE = "*"
 
 
 async def drain(assignments: Assignments, workers: Sequence[Worker], now: datetime) -> dict[str, int]:
@@ -28,7 +25,7 @@ async def drain(assignments: Assignments, workers: Sequence[Worker], now: dateti
             assignments.fleet.note(worker.id, "draining", by="administrator")
     await assignments.fleet.session.flush()
     moving = dict.fromkeys((worker.id for worker in workers), 0)
-    rooms = await _Rooms.of(assignments, now)
+    rooms = await Rooms.of(assignments, now)
     sessions = await _running_on(assignments, [each.id for each in workers if is_live(each, now)])
     # Those that are on their way already have taken their room.
     for session in sorted(sessions, key=lambda each: each.moving_to is None):
@@ -53,7 +50,7 @@ async def resume(assignments: Assignments, workers: Sequence[Worker]) -> None:
     log.info("resumed", workers=sorted(worker.id for worker in workers))
 
 
-class _Rooms:
+class Rooms:
     """A session that stops although nobody can take it would only be started again where it was."""
 
     def __init__(self, workers: Sequence[Worker], counts: dict[str, int], now: datetime) -> None:
@@ -62,14 +59,14 @@ class _Rooms:
         self._now = now
 
     @classmethod
-    async def of(cls, assignments: Assignments, now: datetime) -> "_Rooms":
+    async def of(cls, assignments: Assignments, now: datetime) -> "Rooms":
         return cls(await assignments.fleet.workers(), await assignments.sessions.assigned_counts(), now)
 
-    def reserve(self, session: Session) -> bool:
+    def reserve(self, session: Session, except_for: Sequence[str] = ()) -> bool:
         if session.store == StoreKind.SQLITE and session.device_jid is not None:
             return False
         for worker in self._workers:
-            if self._free[worker.id] > 0 and not why_not(worker, session, self._now):
+            if self._free[worker.id] > 0 and not why_not(worker, session, self._now, except_for):
                 self._free[worker.id] -= 1
                 return True
         return False

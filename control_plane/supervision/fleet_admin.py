@@ -13,7 +13,7 @@ from control_plane.errors import AppError, Code, not_found
 from control_plane.fleet.models import FleetEvent, Worker
 from control_plane.fleet.placement import WEIGHTS
 from control_plane.sessions.models import Session, Wanted
-from control_plane.supervision import draining
+from control_plane.supervision import draining, rotation
 from control_plane.supervision.assignment import Assignments, is_live
 from control_plane.supervision.fleet_numbers import FleetNumbers
 from control_plane.supervision.fleet_schemas import (
@@ -23,6 +23,7 @@ from control_plane.supervision.fleet_schemas import (
     FleetCommand,
     FleetStatistics,
     FleetView,
+    MovingView,
     PlacementView,
     RepairView,
     Spread,
@@ -34,7 +35,7 @@ from control_plane.supervision.fleet_schemas import (
 from control_plane.supervision.recovery import take_over
 from control_plane.supervision.registration import RESERVED, checked_endpoint, checked_worker_id
 from shared.contracts.fleet import StoreKind
-from shared.ids import normalise_name, parse_public_id
+from shared.ids import normalise_name, parse_public_id, public_id
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,11 @@ class FleetAdministration:
         worker_id = _new_id(body.id)
         await self._assignments.begin()
         if await self._fleet.worker(worker_id) is not None:
-            raise _bad_id("There is a worker with this id. Change it with PUT.", "is taken")
+            raise AppError(
+                Code.WORKER_ID_TAKEN,
+                f"There is a worker {worker_id} already. Change it with PUT /v1/workers/{worker_id}.",
+                errors=[{"pointer": "/id", "detail": "is taken"}],
+            )
         endpoint = checked_endpoint(body.endpoint) if body.endpoint is not None else ""
         if endpoint and await self._fleet.at_endpoint(endpoint, worker_id) is not None:
             raise AppError(Code.DUPLICATE_ENDPOINT, "Another worker that is alive has this endpoint.")
@@ -121,6 +126,27 @@ class FleetAdministration:
         moving = (await draining.drain(self._assignments, [worker], now))[worker.id]
         view = await self._shown(worker)
         return DrainedView(worker=view, moving=moving, staying=view.assigned - moving)
+
+    async def rotate(self, given: str, count: int | None) -> DrainedView:
+        now = await self._assignments.begin()
+        worker = await self._worker(given, lock=True)
+        moving = await rotation.rotate(self._assignments, worker, count, now)
+        view = await self._shown(worker)
+        return DrainedView(worker=view, moving=moving, staying=view.assigned - moving)
+
+    async def move(self, session_id: str, target: str | None) -> MovingView:
+        now = await self._assignments.begin()
+        worker = await self._worker(target, lock=True) if target is not None else None
+        identity = parse_public_id("ses", session_id)
+        found = await self._assignments.sessions.locked([identity]) if identity is not None else []
+        if not found:
+            raise not_found("session")
+        await rotation.move(self._assignments, found[0], worker, now)
+        return MovingView(
+            session_id=public_id("ses", found[0].id),
+            worker_id=str(found[0].worker_id),
+            moving_to=worker.id if worker is not None else None,
+        )
 
     async def resume(self, given: str) -> WorkerView:
         await self._assignments.begin()

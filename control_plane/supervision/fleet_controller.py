@@ -31,10 +31,13 @@ from control_plane.supervision.fleet_schemas import (
     FleetView,
     HealthCheckView,
     JoinTokenView,
+    MoveBody,
+    MovingView,
     PlacementView,
+    RotateBody,
     WorkerView,
 )
-from control_plane.supervision.health_check import check_health
+from control_plane.supervision.health_check import check_health, reload_all
 from control_plane.supervision.join_tokens import JoinTokens
 from shared.ids import parse_public_id
 
@@ -87,6 +90,8 @@ class FleetController(Controller):
     ) -> CommandView:
         if data.command is FleetCommand.HEALTH:
             results = (await check_health(database, worker_client)).results
+        elif data.command is FleetCommand.RELOAD:
+            results = await reload_all(database, worker_client)
         else:
             async with database.system(SystemSite.ADMIN) as db:
                 results = await FleetAdministration(db).command_all(data.command)
@@ -116,6 +121,15 @@ class FleetController(Controller):
     async def resume(self, worker_id: FromPath[str], db: NamedDependency[AsyncSession]) -> WorkerView:
         return await FleetAdministration(db).resume(worker_id)
 
+    @post("/{worker_id:str}/rotate", status_code=202, summary="Move some of its sessions, the idlest first")
+    async def rotate(
+        self,
+        worker_id: FromPath[str],
+        db: NamedDependency[AsyncSession],
+        data: JSONBody[RotateBody | None] = None,
+    ) -> DrainedView:
+        return await FleetAdministration(db).rotate(worker_id, data.count if data is not None else None)
+
     @get("/{worker_id:str}/events", summary="What happened to a worker, the newest first")
     async def history(
         self,
@@ -129,6 +143,22 @@ class FleetController(Controller):
         after = cursors.decode(listing, page_cursor)
         rows = await FleetAdministration(db).events(worker_id, after, page_limit + 1)
         return cursors.page(listing, rows, page_limit, FleetEventView.of, _position)
+
+
+class SessionMoveController(Controller):
+    path = "/v1/admin/sessions"
+    tags = ["Administration"]
+    opt = access(ADMINS)
+    dependencies = {"db": system_session(SystemSite.ADMIN)}
+
+    @post("/{session_id:str}/move", status_code=202, summary="Move a session to another worker")
+    async def move(
+        self,
+        session_id: FromPath[str],
+        db: NamedDependency[AsyncSession],
+        data: JSONBody[MoveBody | None] = None,
+    ) -> MovingView:
+        return await FleetAdministration(db).move(session_id, data.worker_id if data is not None else None)
 
 
 class JoinTokenController(Controller):

@@ -9,13 +9,12 @@ import msgspec
 from control_plane.accounts.schemas import Answer, Body, Name
 from control_plane.fleet.models import FleetEvent, JoinToken, Repair, Worker
 from control_plane.fleet.placement import Score
+from control_plane.sessions.schemas import Labels
 from control_plane.supervision.assignment import is_live
 from shared.ids import public_id
 
 Capacity = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 Weight = Annotated[float, msgspec.Meta(ge=0, le=100)]
-Label = Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
-Labels = Annotated[dict[Label, Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=50)]
 
 
 class WorkerState(StrEnum):
@@ -28,6 +27,7 @@ class FleetCommand(StrEnum):
     HEALTH = "health"
     DRAIN = "drain"
     RESUME = "resume"
+    RELOAD = "reload"
 
 
 class AnnounceWorkerBody(Body):
@@ -50,6 +50,26 @@ class ChangeWorkerBody(Body):
 
 class CommandBody(Body):
     command: FleetCommand
+
+
+class RotateBody(Body):
+    """Without a `count`, all that can move do."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+
+
+class MoveBody(Body):
+    """Without a `workerId`, whoever is best takes it."""
+
+    worker_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
+
+
+class MovingView(Answer):
+    """It goes as soon as its client has stopped; `movingTo` is null where that is chosen then."""
+
+    session_id: str
+    worker_id: str
+    moving_to: str | None
 
 
 class CreateJoinTokenBody(Body):

@@ -1,6 +1,7 @@
-"""Every worker is asked now whether it is there, all at the same time."""
+"""Every worker is asked now, all at the same time: whether it is there, or to start its clients anew."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from control_plane.db.engine import Database, SystemSite
@@ -16,6 +17,8 @@ from control_plane.supervision.fleet_schemas import (
 
 _AT_ONCE = 64
 _NOT_ASKED = "offline"
+# What it answered, in words.
+Question = Callable[[Address], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +28,13 @@ class _Seen:
 
 
 async def check_health(database: Database, client: WorkerClient) -> HealthCheckView:
-    """No transaction is open while workers are asked."""
-    async with database.system(SystemSite.ADMIN) as db:
-        fleet = FleetRepository(db)
-        now = await fleet.now()
-        seen = [_Seen(Address.of(worker), state_of(worker, now)) for worker in await fleet.workers()]
-    lines = asyncio.Semaphore(_AT_ONCE)
-    results = await asyncio.gather(*(_asked(client, each, lines) for each in seen))
+    async def question(address: Address) -> str:
+        standing = await client.standing(address)
+        if (standing.worker_id, standing.incarnation) != (address.worker_id, address.incarnation):
+            raise WorkerTrouble(Trouble.BAD_ANSWER, sent=True)
+        return "it answers"
+
+    results = await _ask_all(database, question)
     healthy = sum(result.ok for result in results)
     offline = sum(result.trouble == _NOT_ASKED for result in results)
     summary = HealthSummary(
@@ -43,17 +46,33 @@ async def check_health(database: Database, client: WorkerClient) -> HealthCheckV
     return HealthCheckView(summary=summary, results=results)
 
 
-async def _asked(client: WorkerClient, seen: _Seen, lines: asyncio.Semaphore) -> WorkerResult:
+async def reload_all(database: Database, client: WorkerClient) -> list[WorkerResult]:
+    async def question(address: Address) -> str:
+        begun = await client.reload(address)
+        return f"it starts {begun.sessions} sessions anew, one after the other"
+
+    return await _ask_all(database, question)
+
+
+async def _ask_all(database: Database, question: Question) -> list[WorkerResult]:
+    """No transaction is open while workers are asked."""
+    async with database.system(SystemSite.ADMIN) as db:
+        fleet = FleetRepository(db)
+        now = await fleet.now()
+        seen = [_Seen(Address.of(worker), state_of(worker, now)) for worker in await fleet.workers()]
+    lines = asyncio.Semaphore(_AT_ONCE)
+    return list(await asyncio.gather(*(_asked(question, each, lines) for each in seen)))
+
+
+async def _asked(question: Question, seen: _Seen, lines: asyncio.Semaphore) -> WorkerResult:
     if seen.state is WorkerState.OFFLINE:
         return _result(seen, _NOT_ASKED, "its lease is over, so it was not asked")
     try:
         async with lines:
-            standing = await client.standing(seen.address)
-        if (standing.worker_id, standing.incarnation) != (seen.address.worker_id, seen.address.incarnation):
-            raise WorkerTrouble(Trouble.BAD_ANSWER, sent=True)
+            words = await question(seen.address)
     except WorkerTrouble as error:
         return _result(seen, error.trouble, str(error))
-    return _result(seen, "", "it answers")
+    return _result(seen, "", words)
 
 
 def _result(seen: _Seen, trouble: str, detail: str) -> WorkerResult:

@@ -1,7 +1,10 @@
 """The early warning: a worker's stream has closed. Is its process gone, or was it only the line?"""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -26,9 +29,19 @@ class Probes:
         self._client = client
         self._nudges = nudges
         self._tasks: set[asyncio.Task[None]] = set()
+        # The incarnation of each worker that has answered at its endpoint.
+        self._answered: dict[str, int] = {}
+
+    def stream_began(self, who: WorkerIdentity) -> None:
+        """A refusal says something only of an endpoint that can be reached at all."""
+        self._in_a_task(self._meet(who))
 
     def stream_ended(self, who: WorkerIdentity) -> None:
-        task = asyncio.create_task(self._look(who), name=f"probe {who.worker_id}")
+        if self._answered.get(who.worker_id) == who.incarnation:
+            self._in_a_task(self._look(who))
+
+    def _in_a_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -36,6 +49,29 @@ class Probes:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _meet(self, who: WorkerIdentity) -> None:
+        try:
+            address = (await self._present(who))[0]
+            standing = await self._client.standing(address) if address is not None else None
+        except Exception as error:
+            log.warning(
+                "worker_not_reached", worker_id=who.worker_id, error=str(error) or type(error).__name__
+            )
+            return
+        if standing is not None and (standing.worker_id, standing.incarnation) == (
+            who.worker_id,
+            who.incarnation,
+        ):
+            self._answered[who.worker_id] = who.incarnation
+
+    async def _present(self, who: WorkerIdentity) -> tuple[Address | None, datetime | None]:
+        """Where it is and when it last beat, unless this incarnation is over."""
+        async with self._database.system(SystemSite.SUPERVISION) as db:
+            worker = await FleetRepository(db).worker(who.worker_id)
+            if worker is None or worker.incarnation != who.incarnation or worker.retired_at is not None:
+                return None, None
+            return Address.of(worker), worker.heartbeat_at
 
     async def _look(self, who: WorkerIdentity) -> None:
         with suppress(asyncio.CancelledError):
@@ -45,11 +81,9 @@ class Probes:
                 log.warning("probe_failed", worker_id=who.worker_id, error=type(error).__name__)
 
     async def _probe(self, who: WorkerIdentity) -> None:
-        async with self._database.system(SystemSite.SUPERVISION) as db:
-            worker = await FleetRepository(db).worker(who.worker_id)
-            if worker is None or worker.incarnation != who.incarnation or worker.retired_at is not None:
-                return
-            address, beat = Address.of(worker), worker.heartbeat_at
+        address, beat = await self._present(who)
+        if address is None:
+            return
         for number in range(_TRIES):
             if number:
                 await asyncio.sleep(_BETWEEN)

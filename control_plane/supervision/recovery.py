@@ -53,12 +53,17 @@ async def take_over(db: AsyncSession, worker_id: str, incarnation: int, why: str
 
 
 async def place_again(
-    assignments: Assignments, session: Session, now: datetime, reason: Reason, except_for: Sequence[str] = ()
+    assignments: Assignments, session: Session, now: datetime, reason: Reason, leaves: Sequence[str] = ()
 ) -> bool:
-    """False: nobody has room, or only the worker that is gone has its credentials."""
+    """False: nobody has room, or only the worker that is gone has its credentials.
+
+    One that leaves a worker goes back to it if nobody else has room in the end, and it still takes sessions.
+    """
     worker: Worker | None = None
     if session.store != StoreKind.SQLITE or session.device_jid is None:
-        worker = await assignments.choose(session, now, except_for)
+        worker = await assignments.choose(session, now, leaves, first=session.moving_to)
+        if worker is None and leaves:
+            worker = await assignments.choose(session, now)
     if worker is not None:
         await assignments.assign(session, worker, SessionState.RECOVERING, reason)
         return True
@@ -78,7 +83,7 @@ async def take_released(db: AsyncSession, worker_id: str, released: Released) ->
         if epochs.get(str(session.id)) != session.epoch:
             continue
         if session.wanted == Wanted.RUN:
-            moved += await place_again(assignments, session, now, Reason.MOVING, except_for=(worker_id,))
+            moved += await place_again(assignments, session, now, Reason.MOVING, leaves=(worker_id,))
         elif session.store != StoreKind.SQLITE:
             session.worker_id = None
     return moved

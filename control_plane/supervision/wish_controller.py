@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from litestar import Controller, Request, post
+from litestar import Controller, Request, delete, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 
@@ -25,12 +25,8 @@ from shared.session_state import SessionState
 
 UserRequest = Request[Principal, Access, Any]
 # For many at once; deleting is none of the fleet's.
-_FOR_MANY: Mapping[str, Ask] = {
-    "connect": Wishes.connect,
-    "disconnect": Wishes.disconnect,
-    "restart": Wishes.restart,
-    "logout": Wishes.log_out,
-}
+_PLACING: Mapping[str, Ask] = {"connect": Wishes.connect, "restart": Wishes.restart}
+_ENDING: Mapping[str, Ask] = {"disconnect": Wishes.disconnect, "logout": Wishes.log_out}
 
 
 async def provide_own(
@@ -60,19 +56,19 @@ class WishController(Controller):
                 "The method 'code' needs the phone that the code is typed into.",
                 errors=[{"pointer": "/phone", "detail": "is missing"}],
             )
-        await own.ask(lambda wishes, reference: wishes.connect(reference, phone))
+        await own.place(lambda wishes, reference: wishes.connect(reference, phone))
         return await own.with_code(body.wait, wants_code=phone is not None)
 
     @post("/{session_id:str}/refresh-qr", status_code=202, summary="Pair anew, with a fresh code")
     async def refresh_qr(self, own: NamedDependency[OwnSession]) -> ConnectingView:
         if (await own.seen()).status == SessionState.CONNECTED:
             raise AppError(Code.SESSION_CONNECTED, "It is connected. Log it out first to pair another phone.")
-        await own.ask(Wishes.restart)
+        await own.place(Wishes.restart)
         return await own.with_code(ConnectBody().wait)
 
     @post("/{session_id:str}/restart", status_code=202, summary="Stop its client and start it again")
     async def restart(self, own: NamedDependency[OwnSession]) -> SessionView:
-        return await own.ask(Wishes.restart)
+        return await own.place(Wishes.restart)
 
     @post("/{session_id:str}/disconnect", status_code=200, summary="Stop it; its credentials stay")
     async def disconnect(self, own: NamedDependency[OwnSession]) -> SessionView:
@@ -81,6 +77,10 @@ class WishController(Controller):
     @post("/{session_id:str}/logout", status_code=202, summary="Unlink it from the phone")
     async def log_out(self, own: NamedDependency[OwnSession]) -> SessionView:
         return await own.ask(Wishes.log_out)
+
+    @delete("/{session_id:str}", summary="Unlink it from its phone, and delete it")
+    async def remove(self, own: NamedDependency[OwnSession]) -> None:
+        await own.delete()
 
     @post("/bulk", status_code=200, summary="One action for many sessions, with a result for each")
     async def bulk(
@@ -100,7 +100,8 @@ async def _done(own: OwnSession, action: str) -> BulkResult:
         if action == "delete":
             await own.delete()
             return BulkResult(session_id=own.reference, done=True)
-        view = await own.ask(_FOR_MANY[action])
+        placing = _PLACING.get(action)
+        view = await (own.place(placing) if placing is not None else own.ask(_ENDING[action]))
     except AppError as error:
         return BulkResult(session_id=own.reference, done=False, code=error.code.code, detail=error.detail)
     return BulkResult(session_id=own.reference, done=True, status=view.status)

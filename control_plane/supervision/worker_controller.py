@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane.db.engine import Database, SystemSite
 from control_plane.errors import AppError, Code, not_found
 from control_plane.events.hints import hint
+from control_plane.fleet.counters import FleetCounters
 from control_plane.fleet.repository import FleetRepository
 from control_plane.fleet.tokens import WorkerIdentity, WorkerTokens, join_digests
 from control_plane.http.principal import WORKERS, access
@@ -98,9 +99,10 @@ class RegistrationController(Controller):
         keyring: NamedDependency[Keyring],
         settings: NamedDependency[Settings],
         worker_tokens: NamedDependency[WorkerTokens],
+        fleet_counters: NamedDependency[FleetCounters],
     ) -> Registered:
         token = _bearer(request)
-        async with database.system(SystemSite.WORKERS) as db:
+        async with fleet_counters.registration(), database.system(SystemSite.WORKERS) as db:
             if not await _may_join(db, token, settings, keyring):
                 raise _unauthorized("a join token that is valid now")
             times = LeaseTimes(settings.lease_seconds, settings.heartbeat_seconds)
@@ -126,9 +128,12 @@ class WorkerCallController(Controller):
         data: JSONBody[Heartbeat],
         database: NamedDependency[Database],
         keyring: NamedDependency[Keyring],
+        fleet_counters: NamedDependency[FleetCounters],
     ) -> HeartbeatAnswer:
-        async with database.system(SystemSite.WORKERS) as db:
+        async with fleet_counters.heartbeat(), database.system(SystemSite.WORKERS) as db:
             lease_until = await renew_lease(db, who, data)
+        for probe in data.probes:
+            fleet_counters.probed(probe.probes, probe.unanswered)
         async with database.system(SystemSite.WORKERS) as db:
             return await answer_heartbeat(db, who, data, lease_until, keyring)
 
@@ -209,6 +214,7 @@ class WorkerCallController(Controller):
 
 async def _stream(who: WorkerIdentity, nudges: Nudges, probes: Probes) -> AsyncIterator[bytes]:
     async with nudges.stream(who.worker_id, lambda: probes.stream_ended(who)) as nudged:
+        probes.stream_began(who)
         yield b": here\n\n"
         while not nudges.closing.is_set():
             try:

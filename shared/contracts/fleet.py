@@ -216,6 +216,12 @@ class CommandAnswer(Wire, frozen=True, kw_only=True):
     words: str = ""
 
 
+class Reloading(Wire, frozen=True, kw_only=True):
+    """How many sessions are about to be started anew."""
+
+    sessions: int
+
+
 class Standing(Wire, frozen=True, kw_only=True):
     """How a worker answers a probe: who it is, so that a stranger at its address is noticed."""
 

@@ -17,11 +17,11 @@ from shared.contracts.fleet import (
     StoreKind,
     TextWish,
 )
-from shared.contracts.told import MessageReceived, Paired, PairingCodeShown, QrShown, StateSeen
+from shared.contracts.told import MessageReceived, Paired, PairingCodeShown, QrShown, StateSeen, Then
 from shared.internal_auth import SIGNATURE_HEADER, sign
 from shared.session_state import Reason, SessionState
 from tests.agent.stand_in import StandInControlPlane, running_stand_in
-from tests.agent.worker import running_worker, start_order
+from tests.agent.worker import WorkerProcess, running_worker, start_order
 from tests.sandbox.conftest import anna, ben, new_number, sandbox
 from tests.waiting import until
 from worker.sandbox.phones import Phone
@@ -160,6 +160,19 @@ async def test_a_pairing_by_code_shows_the_code(
         await connected(plane)
 
 
+async def test_a_pairing_by_code_for_a_number_that_nobody_has_is_told_at_once(
+    sandbox: Sandbox, plane: StandInControlPlane, tmp_path: Path
+):
+    order = start_order(pairing_phone=f"+{new_number()}")
+    plane.start.append(order)
+    async with running_worker(sandbox, plane, tmp_path):
+        refused = await plane.told(StateSeen, lambda told: told.meaning.state is SessionState.AUTH_FAILED)
+        assert (refused.meaning.reason, refused.meaning.then) == (Reason.PAIRING_FAILED, Then.STOP)
+        assert refused.meaning.detail
+        plane.start.clear()
+        await plane.until(lambda: status(plane, order) is None)
+
+
 async def test_only_the_control_plane_may_ask_and_gets_an_answer(
     sandbox: Sandbox, plane: StandInControlPlane, anna: Phone, ben: Phone, tmp_path: Path
 ):
@@ -189,11 +202,44 @@ async def test_only_the_control_plane_may_ask_and_gets_an_answer(
             assert (answer.outcome, bool(answer.whatsapp_id)) == (Outcome.DONE, True)
             assert (await ben.next_message()).text == "hello Ben"
             stale = msgspec.structs.replace(wish, epoch=7)
-            answer = msgspec.json.decode((await ask(text, stale)).content, type=CommandAnswer)
-            assert answer.outcome is Outcome.NOT_HERE
+            misdirected = await ask(text, stale)
+            answer = msgspec.json.decode(misdirected.content, type=CommandAnswer)
+            assert (misdirected.status_code, answer.outcome) == (421, Outcome.NOT_HERE)
             huge = await client.post(text, content=b"x" * (2 << 20))
             assert (huge.status_code, huge.headers["content-type"][:16]) == (413, "application/json")
             assert (await client.get("/nowhere")).status_code == 401
+
+
+async def test_a_reload_starts_each_client_anew_in_an_engine_that_is_new(
+    sandbox: Sandbox, plane: StandInControlPlane, anna: Phone, tmp_path: Path
+):
+    order = start_order()
+    async with running_worker(sandbox, plane, tmp_path) as worker:
+        await paired(plane, anna, order)
+        await plane.until(lambda: status(plane, order) is SessionState.CONNECTED)
+        before = engines_of(worker)
+        async with httpx.AsyncClient(base_url=plane.registers[0].endpoint) as client:
+            headers = {SIGNATURE_HEADER: sign(plane.token, "POST", "/reload", b"")}
+            assert (await client.post("/reload")).status_code == 401
+            answer = await client.post("/reload", headers=headers)
+            assert (answer.status_code, answer.json()) == (200, {"sessions": 1})
+        await plane.told(StateSeen, lambda told: told.meaning.reason is Reason.RESTART_REQUESTED)
+        await connected(plane)
+
+        async def renewed() -> bool:
+            return bool(engines_of(worker)) and not before & engines_of(worker)
+
+        await until(renewed)
+        await until(lambda: reloaded(worker))
+
+
+async def reloaded(worker: WorkerProcess) -> bool:
+    return "reload_complete" in worker.log
+
+
+def engines_of(worker: WorkerProcess) -> set[int]:
+    children = Path(f"/proc/{worker.process.pid}/task/{worker.process.pid}/children").read_text()
+    return {int(child) for child in children.split()}
 
 
 @pytest.mark.parametrize("refusal", [(401, "unauthorized"), (409, "incarnation_retired")])

@@ -137,8 +137,11 @@ async def test_a_bad_announcement_is_refused(people: People, body: dict[str, Any
 
 async def test_an_id_or_an_endpoint_that_another_one_has_is_refused(fleet: AdministeredFleet):
     await fleet.worker("w-1")
-    taken = await fleet.call("POST", "", 422, json={"id": "W 1"})
-    assert taken["code"] == "invalid_id"
+    taken = await fleet.call("POST", "", 409, json={"id": "W 1"})
+    assert (taken["code"], taken["errors"]) == (
+        "worker_id_taken",
+        [{"pointer": "/id", "detail": "is taken"}],
+    )
     refused = await fleet.call("POST", "", 409, json={"id": "w-2", "endpoint": "http://w-1:1/"})
     assert refused["code"] == "duplicate_endpoint"
 

@@ -9,8 +9,18 @@ from sqlalchemy import update
 
 from control_plane.db.engine import SystemSite
 from control_plane.sessions.models import Pairing
-from tests.fleet_client import Fleet, bare, connect, qr, shown, state
+from tests.fleet_client import JOIN_TOKEN, Fleet, bare, connect, qr, shown, state
 from tests.waiting import until
+
+
+@pytest.fixture
+def fleet_settings() -> dict[str, str]:
+    """No worker falls silent while a slow machine makes its hundred sessions."""
+    return {
+        "WAYPOST_JOIN_TOKENS": JOIN_TOKEN,
+        "WAYPOST_LEASE_SECONDS": "600",
+        "WAYPOST_ADDRESS_REQUESTS_PER_MINUTE": "100000",
+    }
 
 
 async def test_without_a_worker_connecting_is_refused_and_changes_nothing(fleet: Fleet):
@@ -54,7 +64,7 @@ async def test_a_hundred_at_once_spread_over_three_workers(fleet: Fleet):
         await fleet.worker(f"worker-{number}", capacity=200)
     sessions = [await fleet.session(person, f"shop-{number}") for number in range(100)]
     answers = await asyncio.gather(*(connect(person, session) for session in sessions))
-    assert {answer.status_code for answer in answers} == {202}
+    assert {answer.text for answer in answers if answer.status_code != 202} == set()
     counts = Counter(answer.json()["workerId"] for answer in answers)
     assert all(abs(counts[f"worker-{number}"] - 100 / 3) <= 0.2 * 100 / 3 for number in range(3)), counts
 

@@ -119,6 +119,7 @@ async def test_without_room_a_session_waits_and_starts_when_a_worker_registers(f
 async def test_one_that_waited_for_minutes_is_disconnected_and_still_starts_by_itself(fleet: Fleet):
     person, first = await fleet.owner(), await fleet.worker()
     session = await fleet.running(person)
+    await first.tell(session, 1, DEVICE, CONNECTED)
     await fleet.take_over(first)
     async with fleet.replica.parts.database.system(SystemSite.SUPERVISION) as db:
         await db.execute(update(Session).values(status_at=datetime.now(UTC) - timedelta(minutes=6)))
@@ -160,9 +161,25 @@ async def test_a_session_that_was_to_be_logged_out_is_logged_out_when_its_worker
     assert (await fleet.row(session)).device_jid is None
 
 
+async def test_a_pairing_whose_worker_is_gone_begins_anew_elsewhere(fleet: Fleet):
+    person, first = await fleet.owner(), await fleet.worker()
+    session = await fleet.running(person)
+    await first.tell(session, 1, qr("2@first"))
+    second = await fleet.worker()
+    assert await fleet.take_over(first) == 1
+    assert await shown(person, session) == ("initializing", "starting")
+    assert (await person.call("GET", f"/v1/sessions/{session}/qr")).json()["code"] == "no_qr"
+    await second.tell(session, 2, qr("2@second"))
+    assert await shown(person, session) == ("qr_pending", "waiting_for_scan")
+    assert (await person.call("GET", f"/v1/sessions/{session}/qr")).json()["code"] == "2@second"
+    steps = (await person.call("GET", f"/v1/sessions/{session}/timeline")).json()["items"]
+    assert "worker_lost" in [step["detail"] for step in steps]
+
+
 async def test_what_is_released_goes_to_somebody_else(fleet: Fleet):
     person, first = await fleet.owner(), await fleet.worker()
     session = await fleet.running(person)
+    await first.tell(session, 1, DEVICE, CONNECTED)
     second = await fleet.worker()
     body = {"incarnation": 1, "sessions": [state(session, 0, "connected")]}
     await first.call("POST", "/sessions/released", json=body)

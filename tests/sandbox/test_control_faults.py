@@ -8,6 +8,7 @@ import pytest
 
 from tests.sandbox.client import Client, companion, running_client
 from worker.sandbox.devices import DeviceName
+from worker.sandbox.phone_linking import code_parts
 from worker.sandbox.phones import Phone
 from worker.sandbox.sandbox import Sandbox
 
@@ -114,6 +115,73 @@ async def test_pairings_meet_trouble_until_they_are_healed(
     assert (await control.post("/faults", json={"kind": "deaf"})).status_code == 422
 
 
+@pytest.mark.parametrize("kind", ["passkey", "forged", "outdated"])
+async def test_trouble_of_one_pairing_leaves_others_alone(
+    control: httpx.AsyncClient,
+    sandbox: Sandbox,
+    anna: Phone,
+    ben: Phone,
+    folders: tuple[Path, Path],
+    kind: str,
+) -> None:
+    async with running_client(sandbox, folders[0]) as one, running_client(sandbox, folders[1]) as other:
+        code, others = await _code(one), await _code(other)
+        assert (await _trouble(control, code, kind)).status_code == 204
+        linked = await control.post(f"/phones/{ben.number}/scan", json={"code": others})
+        assert linked.status_code == 200
+        await other.event("connected")
+        # Whichever of its codes is scanned: the client may show the next one by now.
+        ref = sandbox.network.pairings.of_code(code_parts(code)[0]).refs[1]
+        later = ",".join([ref, *code_parts(code)[1:]])
+        refused = await control.post(f"/phones/{anna.number}/scan", json={"code": later})
+        assert (refused.status_code, refused.json()["code"]) == (409, "pairing_refused")
+        await one.event("login_status")
+        assert anna.companions == []
+
+
+async def test_one_pairing_is_healed_by_itself(
+    control: httpx.AsyncClient, sandbox: Sandbox, anna: Phone, tmp_path: Path
+) -> None:
+    async with running_client(sandbox, tmp_path) as client:
+        code = await _code(client)
+        for kind in ("passkey", None):
+            assert (await _trouble(control, code, kind)).status_code == 204
+        scanned = await control.post(f"/phones/{anna.number}/scan", json={"code": code})
+        assert scanned.status_code == 200
+        await client.event("connected")
+        gone = await _trouble(control, code, "passkey")
+        assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
+
+
+async def test_trouble_of_a_pairing_by_letters_is_found_by_its_code(
+    control: httpx.AsyncClient, sandbox: Sandbox, anna: Phone, tmp_path: Path
+) -> None:
+    async with running_client(sandbox, tmp_path) as client:
+        code = await _code(client)
+        letters = await client.call("pair_phone", number=anna.number)
+        assert (await _trouble(control, code, "passkey")).status_code == 204
+        refused = await control.post(f"/phones/{anna.number}/scan", json={"pairingCode": letters})
+        assert (refused.status_code, refused.json()["code"]) == (409, "pairing_refused")
+        assert (await client.event("login_status"))["status"] == "passkey-request"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"code": "", "kind": "passkey"}, 404),
+        ({"code": "2@nobody,x,y,z", "kind": None}, 404),
+        ({"code": "2@nobody"}, 422),
+        ({"kind": "passkey"}, 422),
+        ({"code": "2@nobody", "kind": "deaf"}, 422),
+        ({"code": "x" * 2001, "kind": "passkey"}, 422),
+    ],
+)
+async def test_trouble_of_no_pairing_is_refused(
+    control: httpx.AsyncClient, body: dict[str, Any], status: int
+) -> None:
+    assert (await control.post("/pairings/faults", json=body)).status_code == status
+
+
 async def test_the_journal_is_read_page_by_page(
     control: httpx.AsyncClient, sandbox: Sandbox, anna: Phone, ben: Phone, tmp_path: Path
 ) -> None:
@@ -184,6 +252,10 @@ async def _scanned(
 ) -> httpx.Response:
     async with running_client(sandbox, folder) as client:
         return await control.post(f"/phones/{phone.number}/scan", json={"code": await _code(client)})
+
+
+async def _trouble(control: httpx.AsyncClient, code: str, kind: str | None) -> httpx.Response:
+    return await control.post("/pairings/faults", json={"code": code, "kind": kind})
 
 
 async def _code(client: Client) -> str:

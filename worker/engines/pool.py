@@ -27,13 +27,15 @@ class Engine:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     # Ended by us, so that its death is no news.
     dismissed: bool = False
+    # It takes no more sessions, and ends when the last of them has left.
+    worn: bool = False
 
     @property
     def usable(self) -> bool:
         return not self.process.died.is_set() and not self.gone.is_set()
 
     def has_room(self) -> bool:
-        return self.usable and len(self.sessions) < self.process.kind.sessions_max
+        return self.usable and not self.worn and len(self.sessions) < self.process.kind.sessions_max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,10 @@ class EnginePool:
     def dismiss(self, engine: Engine) -> None:
         engine.dismissed = True
         engine.process.kill()
+
+    def wear_out(self) -> None:
+        for engine in self._engines:
+            engine.worn = True
 
     def forgive(self, session: str) -> None:
         self._suspicion.forget(session)

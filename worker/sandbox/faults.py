@@ -12,6 +12,7 @@ from worker.sandbox.wire.nodes import Node
 
 if TYPE_CHECKING:
     from worker.sandbox.network import Network
+    from worker.sandbox.pairings import Registration
 
 
 class PairingTrouble(Enum):
@@ -101,9 +102,14 @@ class Faults:
     def refusal(self, device: DeviceName) -> Node | None:
         return self._troubles.get(device, _Trouble()).refusal
 
-    def stops_pairing(self, connection: Connection) -> str | None:
+    def of_pairing(self, registration: "Registration") -> PairingTrouble | None:
+        """Its own trouble, else that of all pairings."""
+        return registration.trouble or self.pairing
+
+    def stops_pairing(self, registration: "Registration") -> str | None:
         """Why this pairing goes no further, after the client was told; None when it does."""
-        match self.pairing:
+        connection = registration.connection
+        match self.of_pairing(registration):
             case PairingTrouble.PASSKEY:
                 connection.send(passkeys.request(self._network.clock, self._network.chance))
                 return "the network asks for a passkey"

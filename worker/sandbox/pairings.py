@@ -9,6 +9,7 @@ from worker.sandbox.accounts import Account
 from worker.sandbox.connection import Connection
 from worker.sandbox.device_identity import SignedIdentity, Voucher
 from worker.sandbox.devices import Device, DeviceName
+from worker.sandbox.faults import PairingTrouble
 from worker.sandbox.signal.prekeys import SignedPreKey
 from worker.sandbox.wire.jids import SERVER
 from worker.sandbox.wire.nodes import Node, node
@@ -46,6 +47,8 @@ class Registration:
     link_code: LinkCode | None = None
     question: str = ""
     signing: asyncio.Future[SignedIdentity] | None = None
+    # Of this pairing alone, whichever of its codes is scanned; it ends with the connection.
+    trouble: PairingTrouble | None = None
 
 
 class Pairings:
@@ -66,9 +69,15 @@ class Pairings:
         connection.send(self._question(self._new_id(), node("pair-device", content=codes)))
 
     def find(self, ref: str) -> Registration:
+        """Whose code this is, while it may be scanned."""
+        registration = self.of_code(ref)
+        self._check_age(registration, registration.refs.index(ref))
+        return registration
+
+    def of_code(self, ref: str) -> Registration:
+        """However old the code is: the client that showed it shows another by now."""
         for registration in self._open.values():
             if ref in registration.refs:
-                self._check_age(registration, registration.refs.index(ref))
                 return registration
         raise PairingError("nobody shows this code any more")
 

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 _PATIENCE = 30.0
 
 
+def code_parts(qr_text: str) -> list[str]:
+    """First the ref by which the network knows the pairing; an address may stand before all."""
+    return qr_text.rpartition("#")[2].split(",")
+
+
 async def scan(network: "Network", account: Account, identity: KeyPair, qr_text: str) -> Device:
     try:
-        ref, *parts = qr_text.rpartition("#")[2].split(",")
+        ref, *parts = code_parts(qr_text)
         noise_key, companion, secret = (base64.b64decode(part, validate=True) for part in parts[:3])
     except ValueError as error:
         raise PairingError("this is not a code for linking a device") from error
@@ -31,14 +36,14 @@ async def scan(network: "Network", account: Account, identity: KeyPair, qr_text:
     if (registration.noise_key, registration.identity) != (noise_key, companion):
         raise PairingError("the code does not belong to the client that shows it")
     _stop_if_troubled(network, registration)
-    voucher = _voucher(network, identity, companion, secret)
+    voucher = _voucher(network, registration, identity, companion, secret)
     return await network.pairings.link(registration, account, voucher)
 
 
 async def enter_code(network: "Network", account: Account, identity: KeyPair, code: str) -> Device:
     letters = link_code.normalise(code)
     registration, waiting = network.pairings.awaiting_code(account.number)
-    if network.faults.pairing is PairingTrouble.PASSKEY:
+    if network.faults.of_pairing(registration) is PairingTrouble.PASSKEY:
         # The real network says hello in the phone's name all the same, but without the phone's key.
         registration.connection.send(_primary_hello(network, waiting.ref))
     _stop_if_troubled(network, registration)
@@ -52,18 +57,20 @@ async def enter_code(network: "Network", account: Account, identity: KeyPair, co
         companion, secret = link_code.open_bundle(bundle, ephemeral, companion_ephemeral, identity)
     except ValueError as error:
         raise PairingError("the code is not the one that the client shows") from error
-    voucher = _voucher(network, identity, companion, secret)
+    voucher = _voucher(network, registration, identity, companion, secret)
     return await network.pairings.link(registration, account, voucher)
 
 
 def _stop_if_troubled(network: "Network", registration: Registration) -> None:
-    reason = network.faults.stops_pairing(registration.connection)
+    reason = network.faults.stops_pairing(registration)
     if reason is not None:
         raise PairingError(reason)
 
 
-def _voucher(network: "Network", identity: KeyPair, companion: bytes, secret: bytes) -> Voucher:
-    if network.faults.pairing is PairingTrouble.FORGED:
+def _voucher(
+    network: "Network", registration: Registration, identity: KeyPair, companion: bytes, secret: bytes
+) -> Voucher:
+    if network.faults.of_pairing(registration) is PairingTrouble.FORGED:
         companion = KeyPair.generate().public
     return vouch(identity, companion, secret, network.clock, network.chance)
 

@@ -7,9 +7,9 @@ from aiohttp import web
 
 from worker.sandbox.control.answers import done
 from worker.sandbox.control.bodies import Body, read_body
-from worker.sandbox.control.subjects import device_of, network_of
+from worker.sandbox.control.subjects import device_of, network_of, pairing_of
 from worker.sandbox.devices import DeviceName
-from worker.sandbox.faults import Faults
+from worker.sandbox.faults import Faults, PairingTrouble
 
 Code = Annotated[int, msgspec.Meta(ge=1, le=9999)]
 
@@ -84,8 +84,18 @@ AnyFault = (
 )
 
 
+PairingKind = Literal["passkey", "forged", "outdated"]
+
+
 class PairingFault(Body, frozen=True, kw_only=True):
-    kind: Literal["passkey", "forged", "outdated"]
+    kind: PairingKind
+
+
+class OnePairingFault(Body, frozen=True, kw_only=True):
+    """Of the client that shows this code, whichever of its codes is scanned; null heals it."""
+
+    code: Annotated[str, msgspec.Meta(max_length=2000)]
+    kind: PairingKind | None
 
 
 async def strike(request: web.Request) -> web.Response:
@@ -111,6 +121,13 @@ async def trouble_pairings(request: web.Request) -> web.Response:
     return done()
 
 
+async def trouble_pairing(request: web.Request) -> web.Response:
+    fault = await read_body(request, OnePairingFault)
+    trouble = PairingTrouble[fault.kind.upper()] if fault.kind is not None else None
+    pairing_of(network_of(request), fault.code).trouble = trouble
+    return done()
+
+
 async def heal_pairings(request: web.Request) -> web.Response:
     network_of(request).faults.heal_pairings()
     return done()
@@ -119,6 +136,7 @@ async def heal_pairings(request: web.Request) -> web.Response:
 ROUTES = [
     web.post("/devices/{number}/{device}/faults", strike),
     web.delete("/devices/{number}/{device}/faults", heal),
+    web.post("/pairings/faults", trouble_pairing),
     web.post("/faults", trouble_pairings),
     web.delete("/faults", heal_pairings),
 ]

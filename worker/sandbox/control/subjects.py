@@ -8,6 +8,8 @@ from worker.sandbox.correspondence import Received
 from worker.sandbox.devices import DeviceName
 from worker.sandbox.groups import Group
 from worker.sandbox.network import Network
+from worker.sandbox.pairings import PairingError, Registration
+from worker.sandbox.phone_linking import code_parts
 from worker.sandbox.phones import Phone
 from worker.sandbox.wire.jids import GROUP
 
@@ -41,6 +43,13 @@ def device_of(request: web.Request) -> DeviceName:
     if network_of(request).devices.find(name) is None:
         raise not_found("There is no such companion. GET /phones/{number} names those of a phone.")
     return name
+
+
+def pairing_of(network: Network, code: str) -> Registration:
+    try:
+        return network.pairings.of_code(code_parts(code)[0])
+    except PairingError:
+        raise not_found("Nobody shows this code any more. Take the one that the client shows now.") from None
 
 
 def group_of(network: Network, group_id: str) -> Group:
