@@ -85,6 +85,18 @@ REASONS: Mapping[SessionState, frozenset[Reason]] = {
     _S.LOGGED_OUT: frozenset({_R.LOGGED_OUT_BY_USER, _R.LOGGED_OUT_BY_PHONE}),
 }
 
+# For reports that name a state and no reason that goes with it.
+USUAL_REASON: Mapping[SessionState, Reason] = {
+    _S.DISCONNECTED: _R.REQUESTED,
+    _S.INITIALIZING: _R.STARTING,
+    _S.QR_PENDING: _R.WAITING_FOR_SCAN,
+    _S.CONNECTED: _R.LOGGED_IN,
+    _S.RECONNECTING: _R.CONNECTION_LOST,
+    _S.RECOVERING: _R.ENGINE_RESTARTED,
+    _S.AUTH_FAILED: _R.REFUSED,
+    _S.LOGGED_OUT: _R.LOGGED_OUT_BY_PHONE,
+}
+
 # From every state a session may be stopped, and from every state it may turn out to be logged out or refused.
 _ENDS = frozenset({_S.DISCONNECTED, _S.LOGGED_OUT, _S.AUTH_FAILED})
 _RUNS = frozenset({_S.CONNECTED, _S.RECONNECTING, _S.RECOVERING})

@@ -53,6 +53,7 @@ class FleetFigures(Collector):
                 async with asyncio.timeout(_PATIENCE), self._database.system(SystemSite.HEALTH) as db:
                     self._reading = await self._read(db)
             except Exception as error:
+                self._reading = None
                 log.warning("fleet_not_read", error=type(error).__name__)
             self._looked_at = time.monotonic()
 

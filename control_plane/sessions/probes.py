@@ -20,7 +20,7 @@ class ProbesSeen(SystemRepository):
         known = {
             identity: probe
             for probe in probes
-            if (identity := _uuid(probe.id)) is not None and 0 < probe.epoch < _MOST
+            if (identity := _uuid(probe.id)) is not None and 0 < probe.epoch < _MOST and probe.probes > 0
         }
         if not known:
             return

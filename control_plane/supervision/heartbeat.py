@@ -16,7 +16,7 @@ from control_plane.sessions.states_told import forget
 from control_plane.sessions.transitions import transition
 from control_plane.supervision.orders import Comparison, compare, start_order
 from shared.contracts.fleet import Heartbeat, HeartbeatAnswer, SeenState, StoreKind
-from shared.session_state import REASONS, Reason
+from shared.session_state import REASONS, USUAL_REASON, Reason
 
 log = structlog.get_logger(__name__)
 
@@ -119,5 +119,5 @@ async def _settle(db: AsyncSession, who: WorkerIdentity, found: Comparison, *, n
 async def _correct(db: AsyncSession, session: Session, state: SeenState) -> bool:
     reason = state.reason
     if reason is None or reason not in REASONS[state.status]:
-        reason = min(REASONS[state.status], key=str)
+        reason = USUAL_REASON[state.status]
     return await transition(db, session, state.status, Reason(reason), "told by a heartbeat")

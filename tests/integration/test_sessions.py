@@ -15,6 +15,7 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None]] = [
     ("DELETE", "", None),
     ("GET", "/qr", None),
     ("GET", "/timeline", None),
+    ("GET", "/analytics", None),
     ("POST", "/set-primary", None),
     ("POST", "/connect", {"wait": 0}),
     ("POST", "/restart", None),

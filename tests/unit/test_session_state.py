@@ -2,11 +2,19 @@
 
 import pytest
 
-from shared.session_state import COUNTED_AS, REASONS, TRANSITIONS, Reason, SessionState, may_follow
+from shared.session_state import (
+    COUNTED_AS,
+    REASONS,
+    TRANSITIONS,
+    USUAL_REASON,
+    Reason,
+    SessionState,
+    may_follow,
+)
 
 
 def test_every_state_has_its_row_in_every_table():
-    for table in (REASONS, TRANSITIONS, COUNTED_AS):
+    for table in (REASONS, TRANSITIONS, COUNTED_AS, USUAL_REASON):
         assert set(table) == set(SessionState)
 
 
@@ -40,3 +48,7 @@ def test_what_must_not_happen_is_not_in_the_table(before: SessionState, after: S
 @pytest.mark.parametrize("state", SessionState)
 def test_the_same_again_is_no_change(state: SessionState):
     assert may_follow(state, state)
+
+
+def test_the_usual_reason_of_a_state_is_one_of_its_own():
+    assert all(USUAL_REASON[state] in REASONS[state] for state in SessionState)
