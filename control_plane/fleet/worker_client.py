@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import aiohttp
 import msgspec
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from control_plane.fleet.models import Worker
 from control_plane.fleet.tokens import WorkerTokens
@@ -16,6 +17,7 @@ from shared.internal_auth import SIGNATURE_HEADER, sign
 Answer = TypeVar("Answer")
 
 
+_TRIES = 3
 # The second: it is here no more, and nothing was done; who asked has an old map.
 _ANSWERS = frozenset({200, 421})
 
@@ -76,15 +78,27 @@ class WorkerClient:
             await self._http.close()
 
     async def standing(self, worker: Address, within: float = 2.0) -> Standing:
-        return await self._ask(worker, "GET", "/standing", b"", Standing, within)
+        return await self._ask_again(worker, "GET", "/standing", Standing, within)
 
     async def reload(self, worker: Address, within: float = 5.0) -> Reloading:
-        return await self._ask(worker, "POST", "/reload", b"", Reloading, within)
+        return await self._ask_again(worker, "POST", "/reload", Reloading, within)
 
     async def send_text(self, worker: Address, session: str, wish: TextWish, within: float) -> CommandAnswer:
         """Never repeated by itself: nobody could tell one message from two."""
         body = msgspec.json.encode(wish)
         return await self._ask(worker, "POST", f"/sessions/{session}/text", body, CommandAnswer, within)
+
+    async def _ask_again(
+        self, worker: Address, method: str, path: str, answer: type[Answer], within: float
+    ) -> Answer:
+        """For what may reach the worker twice. A refusal is an answer as well, and is not asked for again."""
+        tries = AsyncRetrying(
+            stop=stop_after_attempt(_TRIES),
+            wait=wait_random_exponential(multiplier=0.1, max=1),
+            retry=retry_if_exception(_may_pass),
+            reraise=True,
+        )
+        return await tries(self._ask, worker, method, path, b"", answer, within)
 
     async def _ask(  # noqa: PLR0917 (the parts of a call, in their order)
         self, worker: Address, method: str, path: str, body: bytes, answer: type[Answer], within: float
@@ -111,6 +125,10 @@ class WorkerClient:
             return msgspec.json.decode(raw, type=answer)
         except msgspec.MsgspecError as error:
             raise WorkerTrouble(Trouble.BAD_ANSWER, sent=True) from error
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, WorkerTrouble) and error.trouble in {Trouble.UNREACHABLE, Trouble.TIME_OUT}
 
 
 def _trouble(error: BaseException) -> WorkerTrouble:

@@ -337,6 +337,29 @@ async def test_a_health_check_tells_what_is_the_matter_with_each(fleet: Administ
     assert commanded["results"] == checked["results"]
 
 
+async def test_a_health_check_asks_again_where_the_line_broke(fleet: AdministeredFleet):
+    asked: list[web.Request] = []
+
+    async def standing(request: web.Request) -> web.Response:
+        asked.append(request)
+        if len(asked) == 1:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response({"workerId": "good", "incarnation": 1})
+
+    app = web.Application()
+    app.router.add_get("/standing", standing)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await fleet.worker("good", endpoint=f"http://127.0.0.1:{runner.addresses[0][1]}")
+        checked = await fleet.call("POST", "/health-check")
+    finally:
+        await runner.cleanup()
+    assert (checked["summary"]["healthy"], len(asked)) == (1, 2)
+
+
 async def test_one_command_reaches_all_workers(fleet: AdministeredFleet):
     one = await fleet.worker("w-1")
     await fleet.worker("w-2")
