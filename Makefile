@@ -1,6 +1,6 @@
 # Needs make and Python 3.11 to 3.14. `make` alone lists what it can do.
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop clean worker test check fmt bench bench-engine chaos requirements migrate embedded
+.PHONY: help setup run stop clean worker test check fmt bench bench-engine bench-fleet chaos requirements migrate embedded
 
 PYTHON_ANY = sh deploy/local/python.sh
 PYTHON_VENV = .venv/bin/python
@@ -49,6 +49,9 @@ bench: setup ## Measure how fast it is
 
 bench-engine: setup ## Measure the WhatsApp engine (BENCH_ARGS=--quick: whether it works)
 	@$(PYTHON_VENV) -m tests.bench engine $(BENCH_ARGS)
+
+bench-fleet: setup ## Measure a fleet of two workers: codes, crashes, messages (BENCH_ARGS=--quick)
+	@$(PYTHON_VENV) -m tests.bench fleet $(BENCH_ARGS)
 
 chaos: setup ## The long runs: what an engine takes over many minutes
 	@$(PYTHON_VENV) -m pytest -m chaos -n 0 $(PYTEST_ARGS)

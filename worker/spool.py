@@ -131,11 +131,14 @@ class Spool:
         """These have arrived elsewhere."""
         for lane in lanes or Lane:
             delete = "DELETE FROM events WHERE position <= ? AND lane = ?"
-            self._waiting[lane] -= await self._run(self._changed, delete, up_to, lane)
+            # Not in one line: more may be appended before it is done.
+            gone = await self._run(self._changed, delete, up_to, lane)
+            self._waiting[lane] -= gone
 
     async def set_aside(self, position: int, lane: Lane) -> None:
         """One that will never be taken: kept on this disk, for somebody to look into."""
-        self._waiting[lane] -= await self._run(self._set_aside, position)
+        gone = await self._run(self._set_aside, position)
+        self._waiting[lane] -= gone
 
     async def count(self, *lanes: Lane) -> int:
         query = (

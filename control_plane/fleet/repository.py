@@ -23,7 +23,9 @@ class FleetRepository(SystemRepository):
     async def worker(self, worker_id: str, *, lock: bool = False) -> Worker | None:
         query = select(Worker).where(Worker.id == worker_id)
         if lock:
-            query = query.with_for_update().execution_options(populate_existing=True)
+            # Its key never changes. A transaction that updates a session twice has its worker's key checked,
+            # and would wait here while we wait for that session.
+            query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
         return (await self.session.execute(query)).scalar_one_or_none()
 
     async def workers(self) -> Sequence[Worker]:

@@ -58,7 +58,7 @@ class Assignments:
         self, session: Session, worker: Worker, state: SessionState, reason: Reason, detail: str = ""
     ) -> None:
         """Both rows are locked. From the commit on, whatever the owner before still writes is refused."""
-        before = session.epoch
+        before, former = session.epoch, session.worker_id
         session.epoch = before + 1
         session.worker_id, session.moving_to, session.start_after = worker.id, None, None
         session.assigned_at = await self.fleet.now()
@@ -72,7 +72,9 @@ class Assignments:
         await self._fences.note_owner(session, worker.id, worker.incarnation)
         await transition(self._db, session, state, reason, detail)
         await self._db.flush()
-        await self.fleet.nudge(worker.id)
+        # Whoever had it and lives is to stop now, not at its next beat.
+        for told in {worker.id, former} - {None}:
+            await self.fleet.nudge(str(told))
         log.info("session_assigned", session_id=str(session.id), epoch=session.epoch, worker_id=worker.id)
 
 

@@ -86,7 +86,10 @@ async def answer_heartbeat(
         return HeartbeatAnswer(lease_until=lease_until)
     await ProbesSeen(db).keep(who.worker_id, beat.probes)
     sessions = SupervisedSessions(db)
-    found = compare(await sessions.of_worker(who.worker_id), beat.states, draining=beat.draining)
+    assigned = await sessions.of_worker(who.worker_id)
+    # After the sessions were read: whoever registered before that has raised their epochs for itself.
+    await demand_present(db, who)
+    found = compare(assigned, beat.states, draining=beat.draining)
     await _settle(db, who, found, nothing_newer=beat.spooled == 0)
     return HeartbeatAnswer(
         lease_until=lease_until,

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane.errors import AppError, Code, not_found
 from control_plane.fleet.models import Worker
 from control_plane.messages.chat_ids import PHONE
-from control_plane.sessions.models import Session, Wanted
+from control_plane.sessions.models import ANYWHERE, Session, Wanted
 from control_plane.sessions.states_told import forget
 from control_plane.sessions.transitions import transition
-from control_plane.supervision.assignment import Assignments, why_not
+from control_plane.supervision.assignment import Assignments, is_live, why_not
 from control_plane.supervision.orders import ENDED
 from shared.session_state import Reason, SessionState, may_follow
 
@@ -74,6 +74,10 @@ class Wishes:
                 "No worker has room for this session now. Try again in a moment.",
                 headers={"Retry-After": "5"},
             )
+        if await self._leaves_first(session, now):
+            session.moving_to = ANYWHERE
+            await self._nudge(session)
+            return session
         session.wanted, session.comebacks = Wanted.RUN, 0
         session.pairing_phone = phone.lstrip("+") if phone else None
         await self._assignments.sessions.drop_pairing(session.id)
@@ -83,12 +87,23 @@ class Wishes:
         await self._assignments.assign(session, worker, state, reason)
         return session
 
+    async def _leaves_first(self, session: Session, now: datetime) -> bool:
+        """It runs on a worker that takes no more: stopped there before it starts elsewhere."""
+        if session.worker_id is None or session.wanted != Wanted.RUN or session.status in ENDED:
+            return False
+        worker = await self._assignments.fleet.worker(session.worker_id)
+        return worker is not None and is_live(worker, now) and worker.draining
+
     async def _own_worker(self, session: Session, now: datetime) -> Worker | None:
-        """Where its client may still be stopping: two of them must not run at once."""
+        """Where its client may still be stopping: two of them must not run at once, if there is room."""
         if session.worker_id is None:
             return None
         worker = await self._assignments.fleet.worker(session.worker_id, lock=True)
-        return worker if worker is not None and not why_not(worker, session, now) else None
+        if worker is None or why_not(worker, session, now):
+            return None
+        counted = (await self._assignments.sessions.assigned_counts()).get(worker.id, 0)
+        others = counted - (session.wanted == Wanted.RUN)
+        return worker if others < worker.room else None
 
     async def _locked(self, reference: str) -> Session:
         session = await self._assignments.sessions.of_user(self._user_id, reference)

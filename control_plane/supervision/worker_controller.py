@@ -146,8 +146,9 @@ class WorkerCallController(Controller):
         keyring: NamedDependency[Keyring],
     ) -> Assigned:
         async with database.system(SystemSite.WORKERS) as db:
-            await demand_present(db, who)
             sessions = await SupervisedSessions(db).of_worker(who.worker_id)
+            # Looked at afterwards, or what a later process was given would be told to an earlier one.
+            await demand_present(db, who)
             return Assigned(
                 sessions=tuple(start_order(each, keyring) for each in sessions if each.wanted == Wanted.RUN)
             )

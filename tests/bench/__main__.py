@@ -14,7 +14,7 @@ from types import FrameType
 from control_plane.observability.logging import configure_logging
 from control_plane.settings import LogFormat
 from deploy.local.errors import LaunchError
-from tests.bench import credentials, engine, limiter, login, requests
+from tests.bench import credentials, engine, fleet, limiter, login, requests
 from tests.bench.machine import postgres_version, this_machine, valkey_version
 from tests.bench.plan import QUICK, Plan
 from tests.bench.report import Report, page, write_json
@@ -27,9 +27,10 @@ BENCHMARKS: dict[str, tuple[str, Callable[[Stand, Plan], list[Table]]]] = {
     "limiter": ("one check of the rate limiter against a PING", limiter.run),
     "credentials": ("argon2, API keys and JWTs, processor alone", credentials.run),
     "engine": ("the WhatsApp engine on an emulated network", engine.run),
+    "fleet": ("two workers and their sessions: codes, crashes, messages", fleet.run),
 }
 # These take minutes, and run only when they are named.
-ONLY_NAMED = frozenset({"engine"})
+ONLY_NAMED = frozenset({"engine", "fleet"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

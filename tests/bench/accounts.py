@@ -14,18 +14,23 @@ from shared.ids import new_uuid
 from tests.bench.stand import ADMIN_EMAIL, Stand
 
 NO_LIMIT = 1_000_000_000
+_OVERRIDES = dict.fromkeys(("requestsPerMinute", "sessions", "messagesPerDay", "messagesPerMonth"), NO_LIMIT)
 
 
 def unlimited_api_key(stand: Stand) -> str:
+    return unlimited_api_key_at(stand.api().url, stand.admin_password)
+
+
+def unlimited_api_key_at(url: str, admin_password: str) -> str:
     """Of an account of the highest tier that may ask as often as the machine can answer."""
     password = secrets.token_urlsafe(16)
     email = f"bench-{secrets.token_hex(4)}@waypost.example"
-    with httpx.Client(base_url=stand.api().url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
         call = _Calls(client)
         user = call("POST", "/v1/auth/register", email=email, password=password, name="Bench")
-        admin = call("POST", "/v1/auth/login", email=ADMIN_EMAIL, password=stand.admin_password)
+        admin = call("POST", "/v1/auth/login", email=ADMIN_EMAIL, password=admin_password)
         call.bearer = admin["accessToken"]
-        change = {"tier": "MAX", "limitOverrides": {"requestsPerMinute": NO_LIMIT}}
+        change = {"tier": "MAX", "limitOverrides": _OVERRIDES}
         call("PATCH", f"/v1/admin/users/{user['user']['id']}", **change)
         call.bearer = user["accessToken"]
         key: str = call("POST", "/v1/api-keys", name="bench")["key"]

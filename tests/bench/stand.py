@@ -131,6 +131,10 @@ class Stand:
     def inherited(self) -> dict[str, str]:
         return _inherited()
 
+    def at_end(self, call: Callable[[], object]) -> None:
+        """What was given last comes first."""
+        self._ends.callback(call)
+
     def _make_schema(self) -> None:
         if not self._has_schema:
             self.say("migrating")
@@ -147,10 +151,10 @@ class Stand:
     ) -> HttpServer:
         if name not in self._servers:
             self.say(f"starting {name}")
-            child = self._child(name, arguments, environment)
+            child = self.child(name, arguments, environment)
             child.start()
             server = HttpServer(name, child.pid or 0, port)
-            _wait_until_ready(child, server.url + ready)
+            wait_until_ready(child, server.url + ready)
             self._servers[name] = server
         return self._servers[name]
 
@@ -159,13 +163,13 @@ class Stand:
         environment = {**self.environment, "WAYPOST_ADMIN_PASSWORD": self.admin_password}
         if own is not None:
             environment = _inherited() | own
-        child = self._child(name, arguments, environment)
+        child = self.child(name, arguments, environment)
         child.start()
         child.wait(_COMMAND_SECONDS)
         if child.exit_code != 0:
             raise LaunchError(f"{name} {child.how_it_ended()}:", child.last_words())
 
-    def _child(self, name: str, arguments: tuple[str, ...], environment: dict[str, str]) -> Child:
+    def child(self, name: str, arguments: tuple[str, ...], environment: dict[str, str]) -> Child:
         log = self.folder / f"{name}.log"
         child = Child(
             name, title=name, arguments=arguments, environment=environment, log_file=log, stop_seconds=15.0
@@ -179,7 +183,7 @@ def _inherited() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
 
 
-def _wait_until_ready(child: Child, url: str) -> None:
+def wait_until_ready(child: Child, url: str) -> None:
     end = time.monotonic() + _READY_SECONDS
     with httpx.Client(trust_env=False, timeout=5) as client:
         while time.monotonic() < end:

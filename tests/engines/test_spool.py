@@ -9,7 +9,7 @@ from pathlib import Path
 from shared.contracts.told import PresenceSeen
 from shared.ids import Epoch, new_uuid
 from tests.waiting import until
-from worker.spool import Spool
+from worker.spool import Lane, Spool
 
 SESSION = str(new_uuid())
 
@@ -38,6 +38,18 @@ async def test_trimmed_events_are_gone_and_their_positions_never_come_back(tmp_p
     async with Spool(tmp_path / "spool.sqlite3") as again:
         assert await again.append(SESSION, Epoch(1), seen(2)) > last
         assert [event.told for event in await again.read(after=last)] == [seen(2)]
+
+
+async def test_what_is_appended_while_others_are_trimmed_or_set_aside_is_counted(tmp_path: Path):
+    async with Spool(tmp_path / "spool.sqlite3") as spool:
+        first = await spool.append(SESSION, Epoch(1), seen(1))
+        second = await spool.append(SESSION, Epoch(1), seen(2))
+        for shorten in (spool.trim(first), spool.set_aside(second, Lane.NEWS)):
+            under_way = asyncio.create_task(shorten)
+            await asyncio.sleep(0)
+            await spool.append(SESSION, Epoch(1), seen(3))
+            await under_way
+        assert (spool.waiting(Lane.NEWS), await spool.count()) == (2, 2)
 
 
 async def test_reading_goes_on_behind_a_position(tmp_path: Path):

@@ -1,23 +1,18 @@
 """The fleet as its users meet it: processes, PostgreSQL, the real library, virtual phones."""
 
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.conftest import TEMPLATE
-from tests.fleet.stage import SHORT_LEASES, Stage, freeze, stage
+from tests.fleet.stage import Stage
 from tests.waiting import until
 
 _ANN = "+4915100000011"
 
 
 @pytest.fixture
-async def fleet(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with stage(tmp_path, TEMPLATE, **SHORT_LEASES) as opened:
-        yield opened
+def fleet(short_fleet: Stage) -> Stage:
+    return short_fleet
 
 
 async def test_from_a_card_to_messages_both_ways(fleet: Stage):
@@ -77,7 +72,7 @@ async def test_from_a_card_to_messages_both_ways(fleet: Stage):
         return str((await fleet.session("shop-one"))["status"]) == "logged_out"
 
     await until(logged_out)
-    assert await fleet.overlaps() == []
+    assert await fleet.network.overlaps() == []
 
 
 async def test_a_virtual_phone_of_one_account_is_linked_to_no_other(fleet: Stage):
@@ -102,7 +97,7 @@ async def test_sessions_of_a_killed_worker_live_on_elsewhere_without_a_scan(flee
     await first.kill()
     await fleet.connected(*names, on="worker-2")
     # Known by its stream, and not by the end of its lease.
-    assert await fleet.end_of("worker-1") == "its process ended"
+    assert await fleet.tables.end_of("worker-1") == "its process ended"
     for name in names:
         await fleet.phone_writes(name, _ANN, f"to {name}")
         body = {"to": _ANN, "text": f"from {name}"}
@@ -113,7 +108,7 @@ async def test_sessions_of_a_killed_worker_live_on_elsewhere_without_a_scan(flee
         return all([f"to {name}" in await fleet.texts(name, "inbound") for name in names])
 
     await until(heard)
-    assert await fleet.overlaps() == []
+    assert await fleet.network.overlaps() == []
 
 
 async def test_a_worker_that_is_asked_to_end_hands_its_sessions_over(fleet: Stage):
@@ -125,71 +120,7 @@ async def test_a_worker_that_is_asked_to_end_hands_its_sessions_over(fleet: Stag
     assert await first.ended(within=20) == 0
     await fleet.connected("shop-1", "shop-2", on="worker-2")
     assert ("recovering", "moving") in await fleet.timeline("shop-1")
-    assert await fleet.overlaps() == []
-
-
-async def test_a_worker_that_comes_back_alone_restores_its_sessions(fleet: Stage):
-    first = await fleet.start_worker("worker-1")
-    await fleet.new_session("shop-1")
-    await fleet.new_session("shop-2")
-    await first.kill()
-    again = await fleet.start_worker("worker-1")
-    await fleet.connected("shop-1", "shop-2", on="worker-1")
-    assert "2 restored, 0 failed" in await again.said("Session restoration complete")
-    assert await fleet.overlaps() == []
-
-
-async def test_nothing_moves_and_nothing_is_lost_while_the_control_plane_is_away(fleet: Stage):
-    await fleet.start_worker("worker-1")
-    await fleet.new_session("shop-1")
-    await fleet.phone_writes("shop-1", _ANN, "before")
-    epochs = (await fleet.call("GET", "/v1/sessions/shop-1/timeline", 200))["items"][0]["epoch"]
-    number = (await fleet.session("shop-1"))["phone"].lstrip("+")
-    await fleet.api.kill()
-    await fleet.background.kill()
-    # Straight to the emulated network, for nobody else is there.
-    await _write_past_the_api(fleet, number, [f"while away {number}" for number in range(5)])
-    await fleet.workers["worker-1"].said("lease_renewed_at_the_store")
-    await fleet.start_api()
-
-    async def heard() -> bool:
-        return sorted(await fleet.texts("shop-1", "inbound")) == [
-            "before",
-            *(f"while away {number}" for number in range(5)),
-        ]
-
-    await until(heard, within=30)
-    await fleet.connected("shop-1", on="worker-1")
-    page = await fleet.call("GET", "/v1/sessions/shop-1/timeline", 200)
-    assert page["items"][0]["epoch"] == epochs
-    assert await fleet.overlaps() == []
-
-
-async def test_a_frozen_worker_is_given_up_and_stops_by_itself(fleet: Stage):
-    first = await fleet.start_worker("worker-1")
-    await fleet.new_session("shop-1")
-    await fleet.start_worker("worker-2")
-    freeze(first)
-    await fleet.connected("shop-1", on="worker-2", within=40)
-    assert await fleet.end_of("worker-1") == "its lease ended"
-    first.signal(signal.SIGCONT)
-
-    async def heard() -> bool:
-        return "after" in await fleet.texts("shop-1", "inbound")
-
-    await fleet.phone_writes("shop-1", _ANN, "after")
-    await until(heard)
-    await fleet.connected("shop-1", on="worker-2")
-
-
-async def _write_past_the_api(fleet: Stage, number: str, texts: list[str]) -> None:
-    headers = {"Authorization": f"Bearer {fleet.sandbox['controlToken']}"}
-    async with httpx.AsyncClient(base_url=fleet.sandbox["controlUrl"], headers=headers) as client:
-        for text in texts:
-            answer = await client.post(
-                f"/phones/{_ANN.lstrip('+')}/messages", json={"to": number, "type": "text", "text": text}
-            )
-            assert answer.status_code == 201, answer.text
+    assert await fleet.network.overlaps() == []
 
 
 async def test_of_two_processes_with_one_id_the_older_ends(fleet: Stage):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.contracts.messages import Text
 from shared.contracts.told import Probed, Then
 from shared.session_state import Reason, SessionState
 from tests.waiting import until
@@ -37,7 +38,7 @@ async def test_a_deaf_client_is_told_as_reconnecting_and_hears_again(watched: Pa
     await watched.state(S.CONNECTED)
     assert watched.network.online[watched.device.name] is not before
     await ben.send_text(watched.phone, "do you hear me?")
-    assert (await watched.heard()).content.text == "do you hear me?"
+    assert (await watched.heard()).content == Text(text="do you hear me?")
 
 
 async def test_one_that_stays_deaf_connects_anew_and_hears_once_it_may(watched: Pair, ben: Phone):
@@ -63,4 +64,21 @@ async def test_what_was_written_to_a_deaf_client_comes_when_it_hears_again(watch
     await watched.state(S.RECONNECTING)
     faults.heal(name)
     await watched.state(S.CONNECTED)
-    assert (await watched.heard()).content.text == "while you were deaf"
+    assert (await watched.heard()).content == Text(text="while you were deaf")
+
+
+async def test_one_that_starts_into_a_deaf_network_comes_up_once_it_is_heard(watched: Pair, ben: Phone):
+    faults, name = watched.network.faults, watched.device.name
+    await watched.engine.stop(watched.session)
+    watched.engine.forget(watched.session)
+    faults.deafen(name)
+    started = await watched.engine.start(
+        watched.session, watched.store, watched.device_jid, probe_every=OFTEN
+    )
+    assert started.problem is None
+    deaf = (await watched.state(S.RECONNECTING)).meaning
+    assert deaf.reason is R.DEAF
+    faults.heal(name)
+    await watched.state(S.CONNECTED)
+    await ben.send_text(watched.phone, "good morning")
+    await watched.heard()

@@ -33,9 +33,13 @@ class Link(Generic[Received]):
         return cls(reader, writer, receives)
 
     def send(self, message: msgspec.Struct) -> None:
-        """Never waits: whoever tells an event stands in a handler of the library."""
+        """Never waits: whoever tells an event stands in a handler of the library.
+
+        To an end that is gone nothing is said: who waits for an answer hears of its death.
+        """
         body = self._encoder.encode(message)
-        self._writer.write(_LENGTH.pack(len(body)) + body)
+        if not self._writer.is_closing():
+            self._writer.write(_LENGTH.pack(len(body)) + body)
 
     async def drain(self) -> None:
         await self._writer.drain()

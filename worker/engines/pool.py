@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -64,6 +65,10 @@ class EnginePool:
         self._spares: dict[str, list[EngineProcess]] = {network: [] for network in kinds}
         self._placing = {network: asyncio.Lock() for network in kinds}
         self._deadline = float("inf")
+        # Each start takes a processor: more at once would only make the first ones wait for the last.
+        self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 2))
+        # How many engines are being started for somebody who waits.
+        self._wanted = 0
         self._closing = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -85,11 +90,11 @@ class EnginePool:
             return engine
 
     async def place_alone(self, network: str, session: str) -> Engine:
-        """For a pairing, whose threads nobody can end but with the process."""
-        async with self._lock_of(network):
-            engine = await self._open(network, PAIRING)
-            engine.sessions.add(session)
-            return engine
+        """For a pairing, whose threads nobody can end but with the process. None waits for another."""
+        self._check(network)
+        engine = await self._open(network, PAIRING)
+        engine.sessions.add(session)
+        return engine
 
     def leave(self, engine: Engine, session: str) -> None:
         """An engine without sessions ends: what it has leaked goes with it."""
@@ -123,11 +128,14 @@ class EnginePool:
             await process.died.wait()
 
     def _lock_of(self, network: str) -> asyncio.Lock:
+        self._check(network)
+        return self._placing[network]
+
+    def _check(self, network: str) -> None:
         if network not in self._placing or self._closing:
             raise EngineDied(f"this worker runs no sessions of the {network} network")
         if lease_clock() >= self._deadline:
             raise EngineDied("this worker's lease is over")
-        return self._placing[network]
 
     def _with_room(self, network: str, company: Company) -> Engine | None:
         """The fullest, so that few processes run; those of a company never take others in."""
@@ -139,14 +147,24 @@ class EnginePool:
         return max(fitting, key=lambda engine: len(engine.sessions), default=None)
 
     async def _open(self, network: str, company: Company) -> Engine:
-        process = self._take_spare(network) or await self._spawn(network)
+        process = self._take_spare(network)
+        if process is None:
+            # Spares wait for those whom somebody waits for: a start takes most of a processor.
+            self._wanted += 1
+            try:
+                process = await self._spawn(network)
+            finally:
+                self._wanted -= 1
+            if not self._wanted:
+                self._in_a_task(self._keep_spares(network))
         engine = Engine(process, company)
         self._engines.append(engine)
         self._in_a_task(self._mourn(engine))
         return engine
 
     async def _spawn(self, network: str) -> EngineProcess:
-        process = await EngineProcess.spawn(self._kinds[network], self._heard)
+        async with self._starts:
+            process = await EngineProcess.spawn(self._kinds[network], self._heard)
         process.extend_lease(self._deadline)
         return process
 
@@ -162,7 +180,7 @@ class EnginePool:
     async def _keep_spares(self, network: str) -> None:
         spares = self._spares[network]
         spares[:] = [process for process in spares if not process.died.is_set()]
-        while len(spares) < self._options.spares and not self._closing:
+        while len(spares) < self._options.spares and not self._wanted and not self._closing:
             try:
                 spares.append(await self._spawn(network))
             except (EngineDied, OSError) as error:

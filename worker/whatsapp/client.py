@@ -74,6 +74,8 @@ class LibraryClient(LibraryCalls):
         parse_device_jid(device_jid)
         self._device_jid = device_jid
         await self._start()
+        # From now on: a log-in that nobody answers is told by no event, and would be waited for for ever.
+        self._probing.start()
 
     async def stop(self) -> None:
         self._stopped.set()
@@ -149,11 +151,11 @@ class LibraryClient(LibraryCalls):
                     platform=event.Platform,
                 )
             )
+            self._probing.start()
         self._say(meaning_of(event))
         if isinstance(event, events.KeepAliveTimeoutEv):
             self._probing.suspect()
         elif isinstance(event, events.ConnectedEv):
-            self._probing.start()
             await self._tell_account()
 
     def _say(self, meaning: Meaning) -> None:
@@ -196,12 +198,9 @@ class LibraryClient(LibraryCalls):
 
     def _probed(self, look: Look, milliseconds: float) -> None:
         """A client that knows that it is down comes back by itself."""
-        seen = self._seen
-        if look is Look.DOWN or seen is None or self._revival.under_way or self._stopped.is_set():
+        if look is Look.DOWN or self._revival.under_way or self._stopped.is_set():
             return
-        deaf = seen.reason is Reason.DEAF
-        if not deaf and seen.state is not SessionState.CONNECTED:
-            return
+        deaf = self._seen is not None and self._seen.reason is Reason.DEAF
         self._tell(Probed(answered=look is Look.ANSWERED, milliseconds=round(milliseconds, 1)))
         if look is Look.SILENT:
             self._say(SILENT)

@@ -26,6 +26,8 @@ class Revival:
         self._stopped = stopped
         self._patience = max(_LOG_IN_TAKES, 2 * patience)
         self._times: list[float] = []
+        # How often it was begun: it may be again while it is under way, as soon as it has come up.
+        self._asked = 0
         self._state = SessionState.RECONNECTING
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -41,6 +43,8 @@ class Revival:
         return len(self._times) <= _MOST
 
     def begin(self) -> None:
+        self._asked += 1
+        self._news.set()
         if not self.under_way:
             self._task = asyncio.create_task(self._run())
 
@@ -51,10 +55,13 @@ class Revival:
     async def _run(self) -> None:
         pause = 1.0
         while not self._stopped.is_set():
+            asked = self._asked
             try:
                 await self._connect()
-                if await self._comes_up():
+                if await self._comes_up(asked):
                     return
+                if asked != self._asked:
+                    continue
                 why = "it was not logged in"
             except NotConnected:
                 return
@@ -66,12 +73,12 @@ class Revival:
             except TimeoutError:
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _comes_up(self) -> bool:
+    async def _comes_up(self, asked: int) -> bool:
         try:
             async with asyncio.timeout(self._patience):
-                while self._state is SessionState.RECONNECTING:
+                while asked == self._asked and self._state is SessionState.RECONNECTING:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
             return False
-        return True
+        return asked == self._asked
