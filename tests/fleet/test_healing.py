@@ -45,8 +45,8 @@ async def test_a_session_that_says_connected_and_is_deaf_is_found_and_heals(flee
     assert (await fleet.session("shop"))["phone"] == phone
 
     async def counted() -> bool:
-        health = (await fleet.call("GET", "/v1/sessions/shop/analytics", 200))["lastProbe"]
-        return bool(health["unanswered"] >= 1 and health["answered"])
+        probe = (await fleet.call("GET", "/v1/sessions/shop/analytics", 200))["lastProbe"]
+        return bool(probe and probe["unanswered"] >= 1 and probe["answered"])
 
     await until(counted)
 
