@@ -31,6 +31,10 @@ class Recovery:
         waited_for = tuple(order for order in sessions if order.device_jid is not None)
         await self._board.until(lambda: not any(map(self._is_open, waited_for)), self._patience)
         results = tuple(self._result(order) for order in waited_for)
+        for result in results:
+            event = "session_restored" if result.status == RESTORED else "session_not_restored"
+            fields = {"session": result.session_id, "epoch": result.epoch, "reason": result.error or ""}
+            log.info(event, extra={"fields": fields})
         await self._tell(RecoveryStatus(results=results))
         restored = sum(result.status == RESTORED for result in results)
         log.info(f"Session restoration complete: {restored} restored, {len(results) - restored} failed")  # noqa: G004

@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import msgspec
+import structlog
+
 from control_plane.db.engine import Database, SystemSite
 from control_plane.fleet.repository import FleetRepository
 from control_plane.fleet.worker_client import Address, Trouble, WorkerClient, WorkerTrouble
@@ -14,6 +17,8 @@ from control_plane.supervision.fleet_schemas import (
     WorkerState,
     state_of,
 )
+
+log = structlog.get_logger(__name__)
 
 _AT_ONCE = 64
 _NOT_ASKED = "offline"
@@ -43,6 +48,7 @@ async def check_health(database: Database, client: WorkerClient) -> HealthCheckV
         offline=offline,
         unhealthy=len(results) - healthy - offline,
     )
+    log.info("health_check_complete", **msgspec.structs.asdict(summary))
     return HealthCheckView(summary=summary, results=results)
 
 

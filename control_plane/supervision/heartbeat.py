@@ -16,7 +16,7 @@ from control_plane.sessions.states_told import forget
 from control_plane.sessions.transitions import transition
 from control_plane.supervision.orders import Comparison, compare, start_order
 from shared.contracts.fleet import Heartbeat, HeartbeatAnswer, SeenState, StoreKind
-from shared.session_state import REASONS, USUAL_REASON, Reason
+from shared.session_state import REASONS, USUAL_REASON, Reason, SessionState
 
 log = structlog.get_logger(__name__)
 
@@ -120,6 +120,8 @@ async def _settle(db: AsyncSession, who: WorkerIdentity, found: Comparison, *, n
 
 
 async def _correct(db: AsyncSession, session: Session, state: SeenState) -> bool:
+    if session.status == SessionState.CONNECTED and state.status is not SessionState.CONNECTED:
+        log.warning("session_appears_disconnected", session_id=str(session.id), seen=state.status)
     reason = state.reason
     if reason is None or reason not in REASONS[state.status]:
         reason = USUAL_REASON[state.status]
