@@ -50,7 +50,9 @@ from control_plane.http.request_context import RequestContext
 from control_plane.http.transactions import provide_tenant_session
 from control_plane.keyring import Keyring
 from control_plane.messages.analytics_controller import SessionAnalyticsController
+from control_plane.messages.bodies import SendBody, SendBodySchema, decode_send_body
 from control_plane.messages.controller import MessageController
+from control_plane.messages.handing_over import HandingOver
 from control_plane.messages.sending import Sending
 from control_plane.observability.controller import HealthController
 from control_plane.observability.fleet_figures import FleetFigures
@@ -218,6 +220,8 @@ def litestar_app(parts: Parts) -> Litestar:
                 limiter=parts.limiter,
             )
         ],
+        type_decoders=[(lambda kind: kind is SendBody, decode_send_body)],
+        plugins=[SendBodySchema()],
         exception_handlers={Exception: render, HTTPException: render},
         lifespan=[_lifespan(parts)],
         # For guards, which get no dependencies.
@@ -251,7 +255,11 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "nudges": parts.nudges,
         "probes": parts.probes,
         "emulator": parts.emulator,
-        "sending": Sending(parts.database, parts.worker_client, parts.keyring, Routes(parts.redis)),
+        "sending": Sending(
+            parts.database,
+            parts.keyring,
+            HandingOver(parts.database, parts.worker_client, Routes(parts.redis)),
+        ),
         "event_source": EventSource(parts.database, Places(parts.keyring), parts.tail, parts.credentials),
     }
 

@@ -42,6 +42,8 @@ class Code(Enum):
     VALIDATION_FAILED = ("validation_failed", 422, "A value is not valid")
     INVALID_ID = ("invalid_id", 422, "The id is not valid")
     INVALID_CHAT_ID = ("invalid_chat_id", 422, "The chat id is not valid")
+    MESSAGE_NOT_CHANGEABLE = ("message_not_changeable", 409, "This cannot be done to the message")
+    MESSAGE_NOT_SENT = ("message_not_sent", 409, "WhatsApp does not know the message")
     MESSAGE_REFUSED = ("message_refused", 422, "WhatsApp refused the message")
     INVALID_CURSOR = ("invalid_cursor", 422, "The cursor is not valid")
     IDEMPOTENCY_KEY_REUSED = ("idempotency_key_reused", 422, "The key was used for another request")

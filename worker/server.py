@@ -6,8 +6,8 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
-from shared.contracts.fleet import CommandAnswer, Outcome, Reloading, Standing, TextWish
-from shared.contracts.messages import OutgoingMessage, Text
+from shared.contracts.fleet import CommandAnswer, Outcome, Reloading, SendWish, Standing
+from shared.contracts.messages import OutgoingMessage
 from shared.internal_auth import SIGNATURE_HEADER, is_signed
 from worker.agent import Agent
 from worker.engines.words import Send
@@ -32,7 +32,7 @@ class Server:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/standing", self._standing)
         app.router.add_post("/reload", self._reload)
-        app.router.add_post("/sessions/{session}/text", self._text)
+        app.router.add_post("/sessions/{session}/messages", self._message)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
 
     async def __aenter__(self) -> Self:
@@ -89,22 +89,24 @@ class Server:
     async def _reload(self, _: web.Request) -> web.Response:
         return _answer(Reloading(sessions=self._known().reload()))
 
-    async def _text(self, request: web.Request) -> web.Response:
+    async def _message(self, request: web.Request) -> web.Response:
         try:
-            wish = msgspec.json.decode(await request.read(), type=TextWish)
+            wish = msgspec.json.decode(await request.read(), type=SendWish)
         except msgspec.MsgspecError as error:
             return _problem(400, "invalid_body", str(error))
         answer = await self._send(request.match_info["session"], wish)
         return _answer(answer, status=421 if answer.outcome is Outcome.NOT_HERE else 200)
 
-    async def _send(self, session: str, wish: TextWish) -> CommandAnswer:
+    async def _send(self, session: str, wish: SendWish) -> CommandAnswer:
         agent = self._known()
         spec = agent.node.engines.spec_of(session)
         # Sessions in files run on without a lease: nobody else can have them.
         without_lease = agent.shares_its_store and agent.lease.over
         if spec is None or without_lease or not agent.board.runs(session, wish.epoch):
             return CommandAnswer(outcome=Outcome.NOT_HERE)
-        message = OutgoingMessage(content=Text(text=wish.text))
+        message = OutgoingMessage(
+            content=wish.content, reply_to=wish.reply_to, mentions=wish.mentions, forwarded=wish.forwarded
+        )
         try:
             sent = await agent.node.engines.send(session, Send(recipient=wish.recipient, message=message))
         except NotConnected:

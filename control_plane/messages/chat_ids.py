@@ -13,7 +13,7 @@ _PEOPLE = frozenset({"c.us", "s.whatsapp.net"})
 _BLANKS = re.compile(r"[\s().-]+")
 
 
-def parse_chat_id(text: str) -> str:
+def parse_chat_id(text: str, pointer: str = "/to") -> str:
     name, at, server = text.strip().partition("@")
     if not at:
         number = _NUMBER.fullmatch(_BLANKS.sub("", name))
@@ -29,7 +29,7 @@ def parse_chat_id(text: str) -> str:
         Code.INVALID_CHAT_ID,
         "Write a number with its country code (+4915112345678), or an id that ends in @c.us,"
         " @s.whatsapp.net, @lid or @g.us.",
-        errors=[{"pointer": "/to", "detail": "is no chat id"}],
+        errors=[{"pointer": pointer, "detail": "is no chat id"}],
     )
 
 

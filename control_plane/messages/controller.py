@@ -1,10 +1,11 @@
 """Messages over REST."""
 
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from redis.asyncio import Redis
@@ -14,10 +15,12 @@ from control_plane.errors import not_found
 from control_plane.events.hints import hint
 from control_plane.http.pagination import DEFAULT_LIMIT, Cursors, Page, PageCursor, PageLimit
 from control_plane.http.principal import Access, Principal, Scope, scoped
+from control_plane.messages.bodies import EditBody, ForwardBody, ReactBody, SendBody
 from control_plane.messages.chat_ids import parse_chat_id
+from control_plane.messages.composing import edit, forward, react, revoke
 from control_plane.messages.models import Message
 from control_plane.messages.repository import MessageRepository
-from control_plane.messages.schemas import MessageView, SendBody
+from control_plane.messages.schemas import MessageView
 from control_plane.messages.sending import Sending
 from control_plane.sessions.service import Sessions
 from shared.ids import parse_public_id
@@ -26,6 +29,8 @@ UserRequest = Request[Principal, Access, Any]
 Chat = Annotated[str, QueryParameter(name="chat", max_length=100, description="Only of this chat")]
 Direction = Annotated[str, QueryParameter(name="direction", pattern="^(inbound|outbound|)$")]
 
+_ANSWERS = "201 (200 for a change) when WhatsApp has it, 202 when nobody can tell."
+
 
 class MessageController(Controller):
     tags = ["Messages"]
@@ -33,8 +38,8 @@ class MessageController(Controller):
     @post(
         "/v1/sessions/{session_id:str}/messages",
         opt=scoped(Scope.MESSAGES_SEND),
-        summary="Send a text",
-        description="201 when WhatsApp has it, 202 when nobody can tell.",
+        summary="Send a message",
+        description=_ANSWERS,
     )
     async def send(
         self,
@@ -44,13 +49,13 @@ class MessageController(Controller):
         sending: NamedDependency[Sending],
         redis: NamedDependency[Redis],
     ) -> Response[MessageView]:
-        return await _sent(sending, request.user, session_id, data, redis)
+        return await _answered(sending.send(request.user, session_id, data.message), redis)
 
     @post(
         "/v1/messages",
         opt=scoped(Scope.MESSAGES_SEND),
-        summary="Send a text through the primary session",
-        description="201 when WhatsApp has it, 202 when nobody can tell.",
+        summary="Send a message through the primary session",
+        description=_ANSWERS,
     )
     async def send_by_primary(
         self,
@@ -59,7 +64,7 @@ class MessageController(Controller):
         sending: NamedDependency[Sending],
         redis: NamedDependency[Redis],
     ) -> Response[MessageView]:
-        return await _sent(sending, request.user, None, data, redis)
+        return await _answered(sending.send(request.user, None, data.message), redis)
 
     @get(
         "/v1/sessions/{session_id:str}/messages",
@@ -102,15 +107,80 @@ class MessageController(Controller):
         await sessions.session(request.user, f"ses-{message.session_id}")
         return MessageView.of(message)
 
+    @post(
+        "/v1/messages/{message_id:str}/reactions",
+        opt=scoped(Scope.MESSAGES_SEND),
+        summary="React to a message; an empty emoji takes the reaction back",
+        description=_ANSWERS,
+    )
+    async def react(
+        self,
+        request: UserRequest,
+        message_id: FromPath[str],
+        data: JSONBody[ReactBody],
+        sending: NamedDependency[Sending],
+        redis: NamedDependency[Redis],
+    ) -> Response[MessageView]:
+        sent = sending.send_about(request.user, message_id, lambda about: react(about, data.emoji))
+        return await _answered(sent, redis)
 
-async def _sent(
-    sending: Sending, principal: Principal, reference: str | None, body: SendBody, redis: Redis
-) -> Response[MessageView]:
+    @patch(
+        "/v1/messages/{message_id:str}",
+        opt=scoped(Scope.MESSAGES_SEND),
+        summary="Change the text of a message that this account sent",
+        description=_ANSWERS,
+    )
+    async def edit(
+        self,
+        request: UserRequest,
+        message_id: FromPath[str],
+        data: JSONBody[EditBody],
+        sending: NamedDependency[Sending],
+        redis: NamedDependency[Redis],
+    ) -> Response[MessageView]:
+        sent = sending.send_about(request.user, message_id, lambda about: edit(about, data.text))
+        return await _answered(sent, redis, done=200)
+
+    @delete(
+        "/v1/messages/{message_id:str}",
+        opt=scoped(Scope.MESSAGES_SEND),
+        status_code=200,
+        summary="Delete a message for everyone",
+        description=_ANSWERS,
+    )
+    async def revoke(
+        self,
+        request: UserRequest,
+        message_id: FromPath[str],
+        sending: NamedDependency[Sending],
+        redis: NamedDependency[Redis],
+    ) -> Response[MessageView]:
+        return await _answered(sending.send_about(request.user, message_id, revoke), redis, done=200)
+
+    @post(
+        "/v1/messages/{message_id:str}/forward",
+        opt=scoped(Scope.MESSAGES_SEND),
+        summary="Send what it says to somebody else, marked as forwarded",
+        description=_ANSWERS,
+    )
+    async def forward(
+        self,
+        request: UserRequest,
+        message_id: FromPath[str],
+        data: JSONBody[ForwardBody],
+        sending: NamedDependency[Sending],
+        redis: NamedDependency[Redis],
+    ) -> Response[MessageView]:
+        sent = sending.send_about(request.user, message_id, lambda about: forward(about, data.to))
+        return await _answered(sent, redis)
+
+
+async def _answered(sent: Awaitable[Message], redis: Redis, done: int = 201) -> Response[MessageView]:
     try:
-        view = MessageView.of(await sending.send(principal, reference, body))
+        view = MessageView.of(await sent)
     finally:
         hint(redis)
-    status = 202 if view.status == "uncertain" else 201
+    status = 202 if view.status == "uncertain" else done
     return Response(view, status_code=status, headers={"Location": f"/v1/messages/{view.id}"})
 
 

@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.messages import storing
+from control_plane.messages.changes import EVENTS, apply_change
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.transitions import tell, transition
 from shared.contracts import told as words
+from shared.ids import public_id
 from shared.session_state import Reason, SessionState
 
 # ---- what only the present owner may say ----
@@ -50,14 +52,21 @@ async def _logged_in(_db: AsyncSession, session: Session, told: words.LoggedInAs
 
 async def _message(db: AsyncSession, session: Session, told: words.MessageReceived) -> None:
     message = await storing.store_received(db, session, told.message)
-    if message is not None:
-        kind = "message.sent" if told.message.from_me else "message.received"
-        await tell(db, session, kind, storing.event_data(message))
+    if message is None:
+        return
+    target = await apply_change(db, message, told.message.content, message.created_at)
+    kind = EVENTS.get(message.type, "message.sent" if told.message.from_me else "message.received")
+    data = storing.event_data(message)
+    if target is not None:
+        data["messageId"] = public_id("msg", target.id)
+    await tell(db, session, kind, data)
 
 
 async def _history(db: AsyncSession, session: Session, told: words.HistoryReceived) -> None:
     for message in told.messages:
-        await storing.store_received(db, session, message, history=True)
+        stored = await storing.store_received(db, session, message, history=True)
+        if stored is not None:
+            await apply_change(db, stored, message.content, stored.created_at)
 
 
 async def _receipt(db: AsyncSession, session: Session, told: words.ReceiptSeen) -> None:

@@ -13,7 +13,10 @@ from control_plane.db.base import Base, BelongsToUser, HasCreationTime, HasId
 
 class Message(HasId, BelongsToUser, HasCreationTime, Base):
     __tablename__ = "messages"
-    __table_args__ = (Index(None, "session_id", "created_at", "id"),)
+    __table_args__ = (
+        Index(None, "session_id", "created_at", "id"),
+        Index(None, "session_id", "whatsapp_message_id"),
+    )
 
     session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
     # inbound or outbound; what the owner wrote on the phone is outbound as well.
@@ -26,6 +29,12 @@ class Message(HasId, BelongsToUser, HasCreationTime, Base):
     lid: Mapped[str | None]
     text: Mapped[str | None]
     content: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    # What it answers: the network's id, who wrote that, and what the reader sees of it.
+    reply_to: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    mentions: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
+    forwarded: Mapped[bool] = mapped_column(server_default="false")
+    # How its writer calls themselves.
+    push_name: Mapped[str | None]
     whatsapp_message_id: Mapped[str | None]
     status: Mapped[str] = mapped_column(server_default="")
     ack: Mapped[int] = mapped_column(server_default="0")
@@ -36,6 +45,8 @@ class Message(HasId, BelongsToUser, HasCreationTime, Base):
     sent_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
+    edited_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
 
 class MessageKey(BelongsToUser, Base):

@@ -28,6 +28,16 @@ class MessageRepository(TenantRepository):
         )
         return (await self.session.scalars(query)).first()
 
+    async def of_session(
+        self, session_id: uuid.UUID, whatsapp_id: str, message_id: uuid.UUID | None
+    ) -> Message | None:
+        """By either of its ids, whoever wrote it."""
+        query = self.select(Message).where(
+            Message.session_id == session_id,
+            or_(Message.whatsapp_message_id == whatsapp_id, Message.id == message_id),
+        )
+        return (await self.session.scalars(query.order_by(Message.created_at).limit(1))).first()
+
     async def page(
         self,
         session_id: uuid.UUID,
@@ -63,6 +73,27 @@ class StoredMessages(SystemRepository):
         statement = insert(MessageKey).values(**key).on_conflict_do_nothing()
         result: Any = await self.session.execute(statement)
         return bool(result.rowcount)
+
+    async def named(self, by: Message, whatsapp_id: str) -> Message | None:
+        """The one of the same chat that has this id of the network; locked.
+
+        A chat may have been written to by its number, and answer under the name that hides it.
+        """
+        of_two = and_(~Message.chat_id.endswith("@g.us"), Message.phone == by.phone)
+        same_chat = [Message.chat_id == by.chat_id, *([of_two] if by.phone else [])]
+        query = (
+            select(Message)
+            .where(
+                Message.session_id == by.session_id,
+                Message.whatsapp_message_id == whatsapp_id,
+                or_(*same_chat),
+                Message.id != by.id,
+            )
+            .order_by(Message.created_at, Message.id)
+            .limit(1)
+            .with_for_update()
+        )
+        return (await self.session.scalars(query)).first()
 
     async def locked(self, message_id: uuid.UUID) -> Message:
         query = select(Message).where(Message.id == message_id).with_for_update()

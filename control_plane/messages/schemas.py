@@ -1,19 +1,21 @@
 """What travels over the wire for messages."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
-from control_plane.accounts.schemas import Answer, Body
+from control_plane.accounts.schemas import Answer
 from control_plane.messages.models import Message
 from shared.ids import public_id
 
 
-class SendBody(Body):
-    to: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-    text: Annotated[str, msgspec.Meta(min_length=1, max_length=65_536)]
-    type: Annotated[str, msgspec.Meta(pattern="^text$")] = "text"
+class QuotedView(Answer):
+    """What a message answers; `from` is empty where that is what the session itself wrote."""
+
+    whatsapp_message_id: str
+    sender: str = msgspec.field(name="from")
+    text: str
 
 
 class MessageView(Answer):
@@ -29,6 +31,10 @@ class MessageView(Answer):
     lid: str | None
     text: str | None
     content: dict[str, Any]
+    reply_to: QuotedView | None
+    mentions: list[str]
+    forwarded: bool
+    push_name: str | None
     status: str
     ack: int
     error: str | None
@@ -37,6 +43,8 @@ class MessageView(Answer):
     sent_at: datetime | None
     delivered_at: datetime | None
     read_at: datetime | None
+    edited_at: datetime | None
+    revoked_at: datetime | None
 
     @classmethod
     def of(cls, message: Message) -> "MessageView":
@@ -53,6 +61,10 @@ class MessageView(Answer):
             lid=message.lid,
             text=message.text,
             content=message.content,
+            reply_to=quoted_view(message),
+            mentions=message.mentions or [],
+            forwarded=bool(message.forwarded),
+            push_name=message.push_name,
             status=message.status,
             ack=message.ack,
             error=message.error,
@@ -61,4 +73,13 @@ class MessageView(Answer):
             sent_at=message.sent_at,
             delivered_at=message.delivered_at,
             read_at=message.read_at,
+            edited_at=message.edited_at,
+            revoked_at=message.revoked_at,
         )
+
+
+def quoted_view(message: Message) -> QuotedView | None:
+    told = message.reply_to
+    if not told:
+        return None
+    return QuotedView(whatsapp_message_id=told["whatsapp_id"], sender=told["sender"], text=told["text"])

@@ -1,55 +1,92 @@
-"""A text on its way: stored as being sent, then sent, then its outcome is stored, whatever it was."""
+"""A message on its way: stored as being sent, then sent, then its outcome is stored, whatever it was."""
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from control_plane.db.engine import Database, SystemSite
-from control_plane.errors import AppError, Code
-from control_plane.fleet.repository import FleetRepository
-from control_plane.fleet.routing import Route, Routes
-from control_plane.fleet.worker_client import Address, WorkerClient, WorkerTrouble
+from control_plane.errors import AppError, Code, not_found
 from control_plane.http.principal import Principal
 from control_plane.keyring import Keyring
+from control_plane.messages.bodies import AnyMessage
+from control_plane.messages.changes import EVENTS, apply_change
 from control_plane.messages.chat_ids import parse_chat_id, phone_of
+from control_plane.messages.composing import Composed, Composer
+from control_plane.messages.handing_over import HandingOver
 from control_plane.messages.models import Message
 from control_plane.messages.repository import MessageRepository, StoredMessages
-from control_plane.messages.schemas import SendBody
-from control_plane.messages.storing import event_data, store_key_of_sent
+from control_plane.messages.storing import event_data, plain, store_key_of_sent
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.service import Sessions
 from control_plane.sessions.transitions import tell
-from shared.contracts.fleet import CommandAnswer, Outcome, TextWish
-from shared.ids import new_uuid
+from shared.contracts.fleet import CommandAnswer, Outcome, SendWish
+from shared.ids import new_uuid, parse_public_id, public_id
 from shared.session_state import SessionState
 
-_PATIENCE = 30.0
 _MOVES_WITHIN = 10.0
 _LOOK_EVERY = 0.1
 _GONE = frozenset({SessionState.DISCONNECTED, SessionState.AUTH_FAILED, SessionState.LOGGED_OUT})
 
+Compose = Callable[[Composer], Awaitable[Composed]]
+Make = Callable[[Message], Composed]
+
 
 class Sending:
-    def __init__(self, database: Database, client: WorkerClient, keyring: Keyring, routes: Routes) -> None:
-        self._routes = routes
+    def __init__(self, database: Database, keyring: Keyring, handing_over: HandingOver) -> None:
         self._database = database
-        self._client = client
         self._keyring = keyring
+        self._handing_over = handing_over
 
-    async def send(self, principal: Principal, reference: str | None, body: SendBody) -> Message:
+    async def send(self, principal: Principal, reference: str | None, body: AnyMessage) -> Message:
         """Without a reference, through the primary session."""
-        chat = parse_chat_id(body.to)
-        session, message = await self._stored(principal, reference, chat, body.text)
-        answer = await self._attempt(session, message, await self._address(session))
-        if answer.outcome is Outcome.NOT_HERE:
-            answer = await self._by_the_tables(session, message) or answer
+        parse_chat_id(body.to)  # what makes no sense is refused whatever the session's state is
+        return await self._sent(principal, reference, lambda composer: composer.compose(body))
+
+    async def send_about(self, principal: Principal, message_id: str, make: Make) -> Message:
+        """What concerns a message that WhatsApp knows; `make` says what that is."""
+        about = await self._known(principal, message_id)
+
+        async def compose(_: Composer) -> Composed:
+            return make(about)
+
+        return await self._sent(principal, f"ses-{about.session_id}", compose)
+
+    async def _known(self, principal: Principal, message_id: str) -> Message:
+        identity = parse_public_id("msg", message_id)
+        async with self._database.tenant(principal.user_id) as db:
+            found = await MessageRepository(db).message(identity) if identity is not None else None
+            if found is None:
+                raise not_found("message")
+            # A test key reaches sandbox sessions only.
+            await Sessions(db, self._keyring).session(principal, f"ses-{found.session_id}")
+        if found.whatsapp_message_id is None:
+            raise AppError(Code.MESSAGE_NOT_SENT, "WhatsApp does not know this message: it was never sent.")
+        return found
+
+    async def _sent(self, principal: Principal, reference: str | None, compose: Compose) -> Message:
+        session, message, composed = await self._stored(principal, reference, compose)
+        answer = await self._handing_over.give(session, _wish(composed, session))
         if answer.outcome is Outcome.NOT_HERE:
             # It has moved, or is about to; nothing was sent, so it may be tried where it lands.
             landed = await self._landed(principal, session, message)
             if landed is not None:
-                answer = await self._attempt(landed, message, await self._address(landed))
-        return await self._settled(message, answer)
+                answer = await self._handing_over.give(landed, _wish(composed, landed))
+        return await self._settled(message, composed, answer)
+
+    async def _stored(
+        self, principal: Principal, reference: str | None, compose: Compose
+    ) -> tuple[Session, Message, Composed]:
+        """Committed before the call, with the epoch of the owner that is to send it."""
+        async with self._database.tenant(principal.user_id) as db:
+            sessions = Sessions(db, self._keyring)
+            session = await sessions.session(principal, reference or await _primary(sessions))
+            _check_connected(session)
+            composed = await compose(Composer(db, session))
+            message = _row(session, composed)
+            db.add(message)
+            return session, message, composed
 
     async def _landed(self, principal: Principal, before: Session, message: Message) -> Session | None:
         """The same session with a new owner; committed with the epoch of that owner."""
@@ -67,99 +104,60 @@ class Sending:
                     return None
         return None
 
-    async def _stored(
-        self, principal: Principal, reference: str | None, chat: str, text: str
-    ) -> tuple[Session, Message]:
-        """Committed before the call, with the epoch of the owner that is to send it."""
-        async with self._database.tenant(principal.user_id) as db:
-            sessions = Sessions(db, self._keyring)
-            session = await sessions.session(principal, reference or await _primary(sessions))
-            _check_connected(session)
-            message = Message(
-                id=new_uuid(),
-                user_id=session.user_id,
-                session_id=session.id,
-                direction="outbound",
-                type="text",
-                chat_id=chat,
-                sender=f"{session.phone}@s.whatsapp.net" if session.phone else "",
-                recipient=chat,
-                phone=phone_of(chat),
-                text=text,
-                content={},
-                status="sending",
-                ack=0,
-                epoch=session.epoch,
-                history=False,
-                created_at=datetime.now(UTC),
-            )
-            db.add(message)
-            return session, message
-
-    async def _by_the_tables(self, session: Session, message: Message) -> CommandAnswer | None:
-        """The map may be old: what the tables say is tried once, and written into the map."""
-        route = await self._routes.route(session.id)
-        address = await self._stored_address(session)
-        if route is None or address is None or _address_of(route) == address:
-            return None
-        right = Route(
-            session_id=str(session.id),
-            epoch=session.epoch,
-            status=session.status,
-            worker_id=address.worker_id,
-            endpoint=address.endpoint,
-            incarnation=address.incarnation,
-            token_key_id=address.token_key_id,
-        )
-        await self._routes.put([right])
-        return await self._attempt(session, message, address)
-
-    async def _attempt(self, session: Session, message: Message, address: Address | None) -> CommandAnswer:
-        if address is None:
-            return CommandAnswer(outcome=Outcome.NOT_CONNECTED)
-        wish = TextWish(epoch=session.epoch, recipient=message.chat_id, text=message.text or "")
-        try:
-            return await self._client.send_text(address, str(session.id), wish, _PATIENCE)
-        except WorkerTrouble as error:
-            outcome = Outcome.UNCERTAIN if error.sent else Outcome.NOT_HERE
-            return CommandAnswer(outcome=outcome, words=str(error))
-
-    async def _address(self, session: Session) -> Address | None:
-        if session.worker_id is None:
-            return None
-        route = await self._routes.route(session.id)
-        known = _address_of(route) if route is not None and route.epoch == session.epoch else None
-        return known or await self._stored_address(session)
-
-    async def _stored_address(self, session: Session) -> Address | None:
-        if session.worker_id is None:
-            return None
-        async with self._database.system(SystemSite.SENDING) as db:
-            worker = await FleetRepository(db).worker(session.worker_id)
-            return Address.of(worker) if worker is not None and worker.retired_at is None else None
-
-    async def _settled(self, message: Message, answer: CommandAnswer) -> Message:
+    async def _settled(self, message: Message, composed: Composed, answer: CommandAnswer) -> Message:
         status = {Outcome.DONE: "sent", Outcome.UNCERTAIN: "uncertain"}.get(answer.outcome, "failed")
         async with self._database.system(SystemSite.SENDING) as db:
             (session,) = await SupervisedSessions(db).locked([message.session_id]) or (None,)
             message = await StoredMessages(db).locked(message.id)
             message.status, message.error = status, answer.words[:500] or None
+            kind, data = "message.failed" if status == "failed" else "message.sent", {}
             if answer.outcome is Outcome.DONE:
                 message.whatsapp_message_id, message.ack = answer.whatsapp_id, 1
                 message.sent_at = datetime.now(UTC)
                 await store_key_of_sent(db, message)
+                changed = await apply_change(db, message, composed.content, message.sent_at)
+                kind = EVENTS.get(message.type, kind)
+                data = {"messageId": public_id("msg", changed.id)} if changed is not None else {}
             if session is not None:
                 session.last_activity_at = datetime.now(UTC)
-                kind = "message.failed" if status == "failed" else "message.sent"
-                await tell(db, session, kind, event_data(message) | {"error": message.error})
+                await tell(db, session, kind, event_data(message) | data | {"error": message.error})
         _refuse(answer)
         return message
 
 
-def _address_of(route: Route) -> Address | None:
-    if route.worker_id is None:
-        return None
-    return Address(route.worker_id, route.endpoint, route.incarnation, route.token_key_id)
+def _row(session: Session, composed: Composed) -> Message:
+    return Message(
+        id=new_uuid(),
+        user_id=session.user_id,
+        session_id=session.id,
+        direction="outbound",
+        type=composed.kind,
+        chat_id=composed.chat,
+        sender=f"{session.phone}@s.whatsapp.net" if session.phone else "",
+        recipient=composed.chat,
+        phone=phone_of(composed.chat),
+        text=composed.text,
+        content=plain(composed.content),
+        reply_to=plain(composed.reply_to) if composed.reply_to is not None else None,
+        mentions=list(composed.mentions),
+        forwarded=composed.forwarded,
+        status="sending",
+        ack=0,
+        epoch=session.epoch,
+        history=False,
+        created_at=datetime.now(UTC),
+    )
+
+
+def _wish(composed: Composed, session: Session) -> SendWish:
+    return SendWish(
+        epoch=session.epoch,
+        recipient=composed.chat,
+        content=composed.content,
+        reply_to=composed.reply_to,
+        mentions=composed.mentions,
+        forwarded=composed.forwarded,
+    )
 
 
 async def _primary(sessions: Sessions) -> str:

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.messages.models import Message
 from control_plane.messages.repository import StoredMessages
+from control_plane.messages.schemas import quoted_view
 from control_plane.sessions.models import Session
-from shared.contracts.messages import ReceivedFile, ReceivedMessage, Text
+from shared.contracts.messages import Edit, ReceivedFile, ReceivedMessage, Text
 from shared.contracts.told import ReceiptSeen, Told
 from shared.ids import new_uuid, public_id
 
@@ -44,6 +45,7 @@ async def store_received(
         return None
     content = told.content
     kind = content.kind.value if isinstance(content, ReceivedFile) else content.__struct_config__.tag
+    kind = "contact" if kind == "contacts" else kind
     message = Message(
         id=message_id,
         user_id=session.user_id,
@@ -55,8 +57,12 @@ async def store_received(
         recipient=told.chat if told.from_me else session.phone or "",
         phone=told.chat_phone or told.sender_phone or None,
         lid=told.sender_lid or None,
-        text=content.text if isinstance(content, Text) else getattr(content, "caption", None),
-        content=_plain(content),
+        text=content.text if isinstance(content, Text | Edit) else getattr(content, "caption", None),
+        content=plain(content),
+        reply_to=plain(told.reply_to) if told.reply_to is not None else None,
+        mentions=list(told.mentions),
+        forwarded=told.forwarded,
+        push_name=told.push_name or None,
         whatsapp_message_id=told.whatsapp_id,
         status="sent" if told.from_me else "received",
         ack=1 if told.from_me else 0,
@@ -111,6 +117,10 @@ def event_data(message: Message) -> dict[str, Any]:
         "lid": message.lid,
         "text": message.text,
         "content": message.content,
+        "replyTo": msgspec.to_builtins(quoted_view(message)),
+        "mentions": message.mentions or [],
+        "forwarded": bool(message.forwarded),
+        "pushName": message.push_name,
         "status": message.status,
         "ack": message.ack,
         "timestamp": message.created_at.isoformat(),
@@ -126,7 +136,7 @@ def storable(told: Told) -> Told:
     return plain
 
 
-def _plain(content: Any) -> dict[str, Any]:
+def plain(content: Any) -> dict[str, Any]:
     """Bytes as base64."""
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(content))
     return plain

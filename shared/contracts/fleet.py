@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from shared.contracts.messages import PlainContent, Quoted
 from shared.contracts.told import Told
 from shared.session_state import Counted, Reason, SessionState
 
@@ -193,10 +194,15 @@ class UplinkAnswer(Wire, frozen=True, kw_only=True):
 # ---- what the control plane asks a worker ----
 
 
-class TextWish(Wire, frozen=True, kw_only=True):
+class SendWish(Wire, frozen=True, kw_only=True):
+    """Without files: a path from elsewhere would name one of the worker's own."""
+
     epoch: int
     recipient: str
-    text: str
+    content: PlainContent
+    reply_to: Quoted | None = None
+    mentions: tuple[str, ...] = ()
+    forwarded: bool = False
 
 
 class Outcome(StrEnum):

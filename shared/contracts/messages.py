@@ -153,6 +153,10 @@ ReceivedContent = (
 )
 
 
+# What needs no file.
+PlainContent = Text | Location | Contacts | Poll | Reaction | Edit | Revoke | PollVote
+
+
 class OutgoingMessage(Record, frozen=True, kw_only=True):
     content: OutgoingContent
     reply_to: Quoted | None = None

@@ -11,12 +11,13 @@ import pytest
 from shared.contracts.fleet import (
     CommandAnswer,
     Outcome,
+    SendWish,
     Standing,
     StartOrder,
     StopOrder,
     StoreKind,
-    TextWish,
 )
+from shared.contracts.messages import Text
 from shared.contracts.told import MessageReceived, Paired, PairingCodeShown, QrShown, StateSeen, Then
 from shared.internal_auth import SIGNATURE_HEADER, sign
 from shared.session_state import Reason, SessionState
@@ -182,15 +183,15 @@ async def test_only_the_control_plane_may_ask_and_gets_an_answer(
         async with httpx.AsyncClient(base_url=plane.registers[0].endpoint) as client:
 
             async def ask(
-                path: str, wish: TextWish | None = None, token: str = plane.token
+                path: str, wish: SendWish | None = None, token: str = plane.token
             ) -> httpx.Response:
                 method = "GET" if wish is None else "POST"
                 body = b"" if wish is None else msgspec.json.encode(wish)
                 headers = {SIGNATURE_HEADER: sign(token, method, path, body)}
                 return await client.request(method, path, content=body, headers=headers)
 
-            text = f"/sessions/{order.session_id}/text"
-            wish = TextWish(epoch=1, recipient=f"{ben.number}@s.whatsapp.net", text="hello Ben")
+            text = f"/sessions/{order.session_id}/messages"
+            wish = SendWish(epoch=1, recipient=f"{ben.number}@s.whatsapp.net", content=Text(text="hello Ben"))
             assert (await client.get("/health/live")).status_code == 200
             assert (await client.get("/health/ready")).status_code == 200
             assert 'waypost_worker_sessions{state="connected"} 1.0' in (await client.get("/metrics")).text

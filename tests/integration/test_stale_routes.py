@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from control_plane.fleet.routing import Route, Routes
-from shared.contracts.fleet import CommandAnswer, Outcome, TextWish
+from shared.contracts.fleet import CommandAnswer, Outcome, SendWish
 from shared.internal_auth import SIGNATURE_HEADER
 from tests.factories import Person
 from tests.fleet_client import CONNECTED, PEER, Fleet, bare
@@ -23,11 +23,11 @@ class Endpoint:
     answer: CommandAnswer
     status: int = 200
     url: str = ""
-    wishes: list[TextWish] = field(default_factory=list)
+    wishes: list[SendWish] = field(default_factory=list)
 
     async def send(self, request: web.Request) -> web.Response:
         assert request.headers[SIGNATURE_HEADER]
-        self.wishes.append(msgspec.json.decode(await request.read(), type=TextWish))
+        self.wishes.append(msgspec.json.decode(await request.read(), type=SendWish))
         return web.Response(body=msgspec.json.encode(self.answer), status=self.status)
 
 
@@ -41,7 +41,7 @@ async def endpoints() -> AsyncIterator[tuple[Endpoint, Endpoint]]:
     made, runners = (Endpoint(SENT), Endpoint(ELSEWHERE, status=421)), []
     for endpoint in made:
         app = web.Application()
-        app.router.add_post("/sessions/{session}/text", endpoint.send)
+        app.router.add_post("/sessions/{session}/messages", endpoint.send)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
