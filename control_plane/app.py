@@ -50,9 +50,12 @@ from control_plane.http.request_context import RequestContext
 from control_plane.http.transactions import provide_tenant_session
 from control_plane.keyring import Keyring
 from control_plane.messages.analytics_controller import SessionAnalyticsController
+from control_plane.messages.asking import Asking
 from control_plane.messages.bodies import SendBody, SendBodySchema, decode_send_body
+from control_plane.messages.chat_controller import ChatController
 from control_plane.messages.controller import MessageController
 from control_plane.messages.handing_over import HandingOver
+from control_plane.messages.reading import Reading
 from control_plane.messages.sending import Sending
 from control_plane.observability.controller import HealthController
 from control_plane.observability.fleet_figures import FleetFigures
@@ -197,6 +200,7 @@ def litestar_app(parts: Parts) -> Litestar:
             Router(path="/", route_handlers=[SessionController, WishController]),
             SessionAnalyticsController,
             MessageController,
+            ChatController,
             SandboxController,
             JoinTokenController,
             SessionMoveController,
@@ -237,6 +241,8 @@ def litestar_app(parts: Parts) -> Litestar:
 
 
 def _injected(parts: Parts) -> dict[str, Any]:
+    handing_over = HandingOver(parts.database, parts.worker_client, Routes(parts.redis))
+    asking = Asking(parts.database, parts.keyring, handing_over)
     return {
         "settings": parts.settings,
         "database": parts.database,
@@ -255,11 +261,9 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "nudges": parts.nudges,
         "probes": parts.probes,
         "emulator": parts.emulator,
-        "sending": Sending(
-            parts.database,
-            parts.keyring,
-            HandingOver(parts.database, parts.worker_client, Routes(parts.redis)),
-        ),
+        "sending": Sending(parts.database, parts.keyring, handing_over),
+        "asking": asking,
+        "reading": Reading(parts.database, parts.keyring, asking),
         "event_source": EventSource(parts.database, Places(parts.keyring), parts.tail, parts.credentials),
     }
 

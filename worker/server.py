@@ -6,13 +6,11 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
-from shared.contracts.fleet import CommandAnswer, Outcome, Reloading, SendWish, Standing
-from shared.contracts.messages import OutgoingMessage
+from shared.contracts.fleet import Outcome, Reloading, Standing, Wish
 from shared.internal_auth import SIGNATURE_HEADER, is_signed
 from worker.agent import Agent
-from worker.engines.words import Send
+from worker.commands import obey
 from worker.metrics import CONTENT_TYPE, metrics_of
-from worker.whatsapp.port import NotConnected, Refused, Uncertain
 
 _LARGEST_BODY = 1 << 20
 _OPEN = frozenset({"/health/live", "/health/ready", "/metrics"})
@@ -32,7 +30,7 @@ class Server:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/standing", self._standing)
         app.router.add_post("/reload", self._reload)
-        app.router.add_post("/sessions/{session}/messages", self._message)
+        app.router.add_post("/sessions/{session}/commands", self._command)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
 
     async def __aenter__(self) -> Self:
@@ -89,33 +87,13 @@ class Server:
     async def _reload(self, _: web.Request) -> web.Response:
         return _answer(Reloading(sessions=self._known().reload()))
 
-    async def _message(self, request: web.Request) -> web.Response:
+    async def _command(self, request: web.Request) -> web.Response:
         try:
-            wish = msgspec.json.decode(await request.read(), type=SendWish)
+            wish = msgspec.json.decode(await request.read(), type=Wish)
         except msgspec.MsgspecError as error:
             return _problem(400, "invalid_body", str(error))
-        answer = await self._send(request.match_info["session"], wish)
+        answer = await obey(self._known(), request.match_info["session"], wish)
         return _answer(answer, status=421 if answer.outcome is Outcome.NOT_HERE else 200)
-
-    async def _send(self, session: str, wish: SendWish) -> CommandAnswer:
-        agent = self._known()
-        spec = agent.node.engines.spec_of(session)
-        # Sessions in files run on without a lease: nobody else can have them.
-        without_lease = agent.shares_its_store and agent.lease.over
-        if spec is None or without_lease or not agent.board.runs(session, wish.epoch):
-            return CommandAnswer(outcome=Outcome.NOT_HERE)
-        message = OutgoingMessage(
-            content=wish.content, reply_to=wish.reply_to, mentions=wish.mentions, forwarded=wish.forwarded
-        )
-        try:
-            sent = await agent.node.engines.send(session, Send(recipient=wish.recipient, message=message))
-        except NotConnected:
-            return CommandAnswer(outcome=Outcome.NOT_CONNECTED)
-        except Refused as error:
-            return CommandAnswer(outcome=Outcome.REFUSED, words=str(error))
-        except Uncertain as error:
-            return CommandAnswer(outcome=Outcome.UNCERTAIN, words=str(error))
-        return CommandAnswer(outcome=Outcome.DONE, whatsapp_id=sent.whatsapp_id, timestamp=sent.timestamp)
 
     def _known(self) -> Agent:
         assert self._agent is not None  # noqa: S101 (signed calls come in later)

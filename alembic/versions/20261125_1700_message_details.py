@@ -27,6 +27,10 @@ _ADDED = (
 def upgrade() -> None:
     for column in _ADDED:
         op.add_column("messages", column)
+    # Words of any language, as they are written.
+    op.execute(
+        "CREATE INDEX ix_messages_text ON messages USING gin (to_tsvector('simple', coalesce(text, '')))"
+    )
     # What names another message names it by the network's id.
     op.create_index(
         "ix_messages_session_id_whatsapp_message_id", "messages", ["session_id", "whatsapp_message_id"]
@@ -35,5 +39,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_messages_session_id_whatsapp_message_id", "messages")
+    op.drop_index("ix_messages_text", "messages")
     for column in _ADDED:
         op.drop_column("messages", column.name)

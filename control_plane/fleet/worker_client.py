@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from control_plane.fleet.models import Worker
 from control_plane.fleet.tokens import WorkerTokens
-from shared.contracts.fleet import CommandAnswer, Reloading, SendWish, Standing
+from shared.contracts.fleet import CommandAnswer, Reloading, Standing, Wish
 from shared.internal_auth import SIGNATURE_HEADER, sign
 
 Answer = TypeVar("Answer")
@@ -83,10 +83,10 @@ class WorkerClient:
     async def reload(self, worker: Address, within: float = 5.0) -> Reloading:
         return await self._ask_again(worker, "POST", "/reload", Reloading, within)
 
-    async def send(self, worker: Address, session: str, wish: SendWish, within: float) -> CommandAnswer:
+    async def command(self, worker: Address, session: str, wish: Wish, within: float) -> CommandAnswer:
         """Never repeated by itself: nobody could tell one message from two."""
         body = msgspec.json.encode(wish)
-        return await self._ask(worker, "POST", f"/sessions/{session}/messages", body, CommandAnswer, within)
+        return await self._ask(worker, "POST", f"/sessions/{session}/commands", body, CommandAnswer, within)
 
     async def _ask_again(
         self, worker: Address, method: str, path: str, answer: type[Answer], within: float

@@ -26,9 +26,9 @@ class Window:
 
 def window_of(since: str, until: str, now: datetime, *, usual: timedelta, longest: timedelta) -> Window:
     """What lies in the future is cut off; the rest of what makes no sense is refused."""
-    end = min(_moment("until", until), now) if until else now
+    end = min(moment_of("until", until), now) if until else now
     try:
-        begin = _moment("since", since) if since else end - usual
+        begin = moment_of("since", since) if since else end - usual
     except OverflowError:
         raise _refused("until", "must lie within the calendar") from None
     if begin >= end:
@@ -38,7 +38,8 @@ def window_of(since: str, until: str, now: datetime, *, usual: timedelta, longes
     return Window(begin, end)
 
 
-def _moment(name: str, given: str) -> datetime:
+def moment_of(name: str, given: str) -> datetime:
+    """With an offset, or nobody knows when that is."""
     try:
         moment = msgspec.convert(given, datetime)
         if moment.tzinfo is not None:

@@ -15,11 +15,12 @@ from control_plane.errors import not_found
 from control_plane.events.hints import hint
 from control_plane.http.pagination import DEFAULT_LIMIT, Cursors, Page, PageCursor, PageLimit
 from control_plane.http.principal import Access, Principal, Scope, scoped
+from control_plane.http.window import Since, Until, moment_of
 from control_plane.messages.bodies import EditBody, ForwardBody, ReactBody, SendBody
 from control_plane.messages.chat_ids import parse_chat_id
 from control_plane.messages.composing import edit, forward, react, revoke
 from control_plane.messages.models import Message
-from control_plane.messages.repository import MessageRepository
+from control_plane.messages.repository import Filters, MessageRepository
 from control_plane.messages.schemas import MessageView
 from control_plane.messages.sending import Sending
 from control_plane.sessions.service import Sessions
@@ -27,6 +28,12 @@ from shared.ids import parse_public_id
 
 UserRequest = Request[Principal, Access, Any]
 Chat = Annotated[str, QueryParameter(name="chat", max_length=100, description="Only of this chat")]
+Kind = Annotated[str, QueryParameter(name="type", max_length=30, description="Only of this type")]
+Status = Annotated[str, QueryParameter(name="status", max_length=30, description="Only in this state")]
+Words = Annotated[
+    str,
+    QueryParameter(name="q", max_length=200, description='Words of its text; "…" for a phrase, - for none'),
+]
 Direction = Annotated[str, QueryParameter(name="direction", pattern="^(inbound|outbound|)$")]
 
 _ANSWERS = "201 (200 for a change) when WhatsApp has it, 202 when nobody can tell."
@@ -82,12 +89,25 @@ class MessageController(Controller):
         page_cursor: PageCursor = "",
         chat: Chat = "",
         direction: Direction = "",
+        kind: Kind = "",
+        status: Status = "",
+        since: Since = "",
+        until: Until = "",
+        words: Words = "",
     ) -> Page[MessageView]:
         session = await sessions.session(request.user, session_id)
-        wanted = parse_chat_id(chat) if chat else ""
-        listing = f"messages/{request.user.user_id}/{session.id}/{wanted}/{direction}"
+        wanted = Filters(
+            chat=parse_chat_id(chat, "/chat") if chat else "",
+            direction=direction,
+            kind=kind,
+            status=status,
+            since=moment_of("since", since) if since else None,
+            until=moment_of("until", until) if until else None,
+            words=words,
+        )
+        listing = f"messages/{request.user.user_id}/{session.id}/{wanted}"
         rows = await MessageRepository(db).page(
-            session.id, cursors.decode(listing, page_cursor), page_limit + 1, chat=wanted, direction=direction
+            session.id, cursors.decode(listing, page_cursor), page_limit + 1, wanted
         )
         return cursors.page(listing, rows, page_limit, MessageView.of, _position)
 

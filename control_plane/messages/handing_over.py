@@ -1,11 +1,11 @@
-"""Handing a message to the worker that runs its session, wherever that is."""
+"""Handing a wish to the worker that runs its session, wherever that is."""
 
 from control_plane.db.engine import Database, SystemSite
 from control_plane.fleet.repository import FleetRepository
 from control_plane.fleet.routing import Route, Routes
 from control_plane.fleet.worker_client import Address, WorkerClient, WorkerTrouble
 from control_plane.sessions.models import Session
-from shared.contracts.fleet import CommandAnswer, Outcome, SendWish
+from shared.contracts.fleet import CommandAnswer, Outcome, Wish
 
 _PATIENCE = 30.0
 
@@ -18,14 +18,14 @@ class HandingOver:
         self._client = client
         self._routes = routes
 
-    async def give(self, session: Session, wish: SendWish) -> CommandAnswer:
+    async def give(self, session: Session, wish: Wish) -> CommandAnswer:
         """Where the map is old, what the tables say is tried once more."""
         answer = await self._attempt(session, wish, await self._address(session))
         if answer.outcome is Outcome.NOT_HERE:
             return await self._by_the_tables(session, wish) or answer
         return answer
 
-    async def _by_the_tables(self, session: Session, wish: SendWish) -> CommandAnswer | None:
+    async def _by_the_tables(self, session: Session, wish: Wish) -> CommandAnswer | None:
         """What they say is written into the map as well."""
         route = await self._routes.route(session.id)
         address = await self._stored_address(session)
@@ -43,11 +43,11 @@ class HandingOver:
         await self._routes.put([right])
         return await self._attempt(session, wish, address)
 
-    async def _attempt(self, session: Session, wish: SendWish, address: Address | None) -> CommandAnswer:
+    async def _attempt(self, session: Session, wish: Wish, address: Address | None) -> CommandAnswer:
         if address is None:
             return CommandAnswer(outcome=Outcome.NOT_CONNECTED)
         try:
-            return await self._client.send(address, str(session.id), wish, _PATIENCE)
+            return await self._client.command(address, str(session.id), wish, _PATIENCE)
         except WorkerTrouble as error:
             outcome = Outcome.UNCERTAIN if error.sent else Outcome.NOT_HERE
             return CommandAnswer(outcome=outcome, words=str(error))

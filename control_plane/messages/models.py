@@ -4,11 +4,14 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from control_plane.db.base import Base, BelongsToUser, HasCreationTime, HasId
+
+# As the index has them.
+WORDS: ColumnElement[Any] = literal_column("to_tsvector('simple', coalesce(text, ''))")
 
 
 class Message(HasId, BelongsToUser, HasCreationTime, Base):
@@ -16,6 +19,7 @@ class Message(HasId, BelongsToUser, HasCreationTime, Base):
     __table_args__ = (
         Index(None, "session_id", "created_at", "id"),
         Index(None, "session_id", "whatsapp_message_id"),
+        Index("ix_messages_text", WORDS, postgresql_using="gin"),
     )
 
     session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))

@@ -1,16 +1,49 @@
 """Messages of one tenant, and the same rows as the fleet writes them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.messages.chat_ids import phone_of
-from control_plane.messages.models import Message, MessageKey
+from control_plane.messages.models import WORDS, Message, MessageKey
+from shared.ids import parse_public_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What of a history is wanted; empty where everything is."""
+
+    chat: str = ""
+    direction: str = ""
+    kind: str = ""
+    status: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    words: str = ""
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        if self.chat:
+            # Somebody may write under a name that hides the number; where it is known, it is the same chat.
+            yield or_(Message.chat_id == self.chat, _hidden(self.chat))
+        for column, value in (
+            (Message.direction, self.direction),
+            (Message.type, self.kind),
+            (Message.status, self.status),
+        ):
+            if value:
+                yield column == value
+        if self.since is not None:
+            yield Message.created_at >= self.since
+        if self.until is not None:
+            yield Message.created_at < self.until
+        if self.words:
+            yield WORDS.op("@@")(func.websearch_to_tsquery("simple", self.words))
 
 
 class MessageRepository(TenantRepository):
@@ -38,26 +71,36 @@ class MessageRepository(TenantRepository):
         )
         return (await self.session.scalars(query.order_by(Message.created_at).limit(1))).first()
 
+    async def unread(
+        self, session_id: uuid.UUID, chat: str, limit: int, *, only: Sequence[str] | None
+    ) -> Sequence[Message]:
+        """Inbound, the oldest first; `only` names them by our id or the network's."""
+        query = self.select(Message).where(
+            Message.session_id == session_id,
+            Message.direction == "inbound",
+            Message.read_at.is_(None),
+            Message.history.is_(False),
+            Message.whatsapp_message_id.is_not(None),
+            or_(Message.chat_id == chat, _hidden(chat)),
+        )
+        if only is not None:
+            ids = [identity for one in only if (identity := parse_public_id("msg", one)) is not None]
+            query = query.where(or_(Message.whatsapp_message_id.in_(only), Message.id.in_(ids)))
+        newest = query.order_by(Message.created_at.desc(), Message.id.desc()).limit(limit)
+        return list(reversed((await self.session.scalars(newest)).all()))
+
+    async def mark_read(self, ids: Sequence[uuid.UUID], at: datetime) -> None:
+        await self.session.execute(self.update(Message).where(Message.id.in_(ids)).values(read_at=at))
+
     async def page(
-        self,
-        session_id: uuid.UUID,
-        after: tuple[datetime, uuid.UUID] | None,
-        limit: int,
-        *,
-        chat: str = "",
-        direction: str = "",
+        self, session_id: uuid.UUID, after: tuple[datetime, uuid.UUID] | None, limit: int, wanted: Filters
     ) -> Sequence[Message]:
         query = (
             self.select(Message)
-            .where(Message.session_id == session_id)
+            .where(Message.session_id == session_id, *wanted.conditions())
             .order_by(Message.created_at.desc(), Message.id.desc())
             .limit(limit)
         )
-        if chat:
-            # Somebody may write under a name that hides the number; where it is known, it is the same chat.
-            query = query.where(or_(Message.chat_id == chat, _hidden(chat)))
-        if direction:
-            query = query.where(Message.direction == direction)
         if after is not None:
             query = query.where(tuple_(Message.created_at, Message.id) < after)
         return (await self.session.scalars(query)).all()

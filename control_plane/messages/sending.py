@@ -15,6 +15,7 @@ from control_plane.messages.chat_ids import parse_chat_id, phone_of
 from control_plane.messages.composing import Composed, Composer
 from control_plane.messages.handing_over import HandingOver
 from control_plane.messages.models import Message
+from control_plane.messages.refusals import GONE, check_connected, refuse
 from control_plane.messages.repository import MessageRepository, StoredMessages
 from control_plane.messages.storing import event_data, plain, store_key_of_sent
 from control_plane.sessions.models import Session
@@ -27,7 +28,6 @@ from shared.session_state import SessionState
 
 _MOVES_WITHIN = 10.0
 _LOOK_EVERY = 0.1
-_GONE = frozenset({SessionState.DISCONNECTED, SessionState.AUTH_FAILED, SessionState.LOGGED_OUT})
 
 Compose = Callable[[Composer], Awaitable[Composed]]
 Make = Callable[[Message], Composed]
@@ -82,7 +82,7 @@ class Sending:
         async with self._database.tenant(principal.user_id) as db:
             sessions = Sessions(db, self._keyring)
             session = await sessions.session(principal, reference or await _primary(sessions))
-            _check_connected(session)
+            check_connected(session)
             composed = await compose(Composer(db, session))
             message = _row(session, composed)
             db.add(message)
@@ -100,7 +100,7 @@ class Sending:
                     if found is not None:
                         found.epoch = session.epoch
                     return session
-                if session.status in _GONE:
+                if session.status in GONE:
                     return None
         return None
 
@@ -121,7 +121,7 @@ class Sending:
             if session is not None:
                 session.last_activity_at = datetime.now(UTC)
                 await tell(db, session, kind, event_data(message) | data | {"error": message.error})
-        _refuse(answer)
+        refuse(answer)
         return message
 
 
@@ -168,32 +168,3 @@ async def _primary(sessions: Sessions) -> str:
             "The account has no session to send through. Make one with POST /v1/sessions and connect it.",
         )
     return f"ses-{primary.id}"
-
-
-def _check_connected(session: Session) -> None:
-    if session.status in _GONE:
-        raise AppError(
-            Code.SESSION_NOT_CONNECTED,
-            "Client not found. Please reconnect the session.",
-            extra={"sessionStatus": session.status},
-        )
-    if session.status != SessionState.CONNECTED:
-        raise AppError(
-            Code.SESSION_NOT_READY,
-            f"The session is {session.status}. Try again in a moment.",
-            headers={"Retry-After": "2"},
-            extra={"sessionStatus": session.status},
-        )
-
-
-def _refuse(answer: CommandAnswer) -> None:
-    if answer.outcome is Outcome.NOT_CONNECTED:
-        raise AppError(Code.SESSION_NOT_CONNECTED, "Client session closed. Please reconnect the session.")
-    if answer.outcome is Outcome.NOT_HERE:
-        raise AppError(
-            Code.WORKER_UNREACHABLE,
-            "The session is moving to another worker; nothing was sent. Try again in a moment.",
-            headers={"Retry-After": "2"},
-        )
-    if answer.outcome is Outcome.REFUSED:
-        raise AppError(Code.MESSAGE_REFUSED, f"WhatsApp refused the message: {answer.words[:300]}")

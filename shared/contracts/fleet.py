@@ -194,7 +194,7 @@ class UplinkAnswer(Wire, frozen=True, kw_only=True):
 # ---- what the control plane asks a worker ----
 
 
-class SendWish(Wire, frozen=True, kw_only=True):
+class SendWish(Wire, frozen=True, kw_only=True, tag="send"):
     """Without files: a path from elsewhere would name one of the worker's own."""
 
     epoch: int
@@ -203,6 +203,41 @@ class SendWish(Wire, frozen=True, kw_only=True):
     reply_to: Quoted | None = None
     mentions: tuple[str, ...] = ()
     forwarded: bool = False
+
+
+class NumbersWish(Wire, frozen=True, kw_only=True, tag="numbers"):
+    """Which of these have an account."""
+
+    epoch: int
+    phones: tuple[str, ...]
+
+
+class TypingWish(Wire, frozen=True, kw_only=True, tag="typing"):
+    """typing, recording or paused."""
+
+    epoch: int
+    chat: str
+    state: str
+
+
+class ReadWish(Wire, frozen=True, kw_only=True, tag="read"):
+    """Messages of one sender in one chat."""
+
+    epoch: int
+    chat: str
+    sender: str
+    whatsapp_ids: tuple[str, ...]
+    played: bool = False
+
+
+Wish = SendWish | NumbersWish | TypingWish | ReadWish
+
+
+class NumberSeen(Wire, frozen=True, kw_only=True):
+    phone: str
+    exists: bool
+    chat: str = ""
+    lid: str = ""
 
 
 class Outcome(StrEnum):
@@ -220,6 +255,7 @@ class CommandAnswer(Wire, frozen=True, kw_only=True):
     whatsapp_id: str = ""
     timestamp: int = 0
     words: str = ""
+    numbers: tuple[NumberSeen, ...] = ()
 
 
 class Reloading(Wire, frozen=True, kw_only=True):

@@ -190,7 +190,7 @@ async def test_only_the_control_plane_may_ask_and_gets_an_answer(
                 headers = {SIGNATURE_HEADER: sign(token, method, path, body)}
                 return await client.request(method, path, content=body, headers=headers)
 
-            text = f"/sessions/{order.session_id}/messages"
+            text = f"/sessions/{order.session_id}/commands"
             wish = SendWish(epoch=1, recipient=f"{ben.number}@s.whatsapp.net", content=Text(text="hello Ben"))
             assert (await client.get("/health/live")).status_code == 200
             assert (await client.get("/health/ready")).status_code == 200

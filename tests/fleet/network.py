@@ -39,6 +39,10 @@ class Network:
                 entries.append(entry)
         return entries
 
+    async def receipts(self, phone: str) -> list[dict[str, Any]]:
+        """What its messages were answered with."""
+        return await self._all(f"/phones/{phone.lstrip('+')}/receipts", 0, {})
+
     async def companions(self, phone: str) -> int:
         """How many devices the phone lists as linked to it."""
         answer = await self._http.get(f"/phones/{phone.lstrip('+')}")

@@ -41,7 +41,7 @@ async def endpoints() -> AsyncIterator[tuple[Endpoint, Endpoint]]:
     made, runners = (Endpoint(SENT), Endpoint(ELSEWHERE, status=421)), []
     for endpoint in made:
         app = web.Application()
-        app.router.add_post("/sessions/{session}/messages", endpoint.send)
+        app.router.add_post("/sessions/{session}/commands", endpoint.send)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -33,7 +33,7 @@ def check_phones(phones: tuple[str, ...]) -> Mapping[str, str]:
 
 
 async def find(phones: tuple[str, ...], ask: Ask) -> tuple[NumberFound, ...]:
-    asked = _check(phones)
+    asked = check_phones(phones)
     if not asked:
         return ()
     people = await ask(lambda client: _people(client, tuple(asked.values())))
@@ -43,13 +43,6 @@ async def find(phones: tuple[str, ...], ask: Ask) -> tuple[NumberFound, ...]:
         await ask(lambda client: client.get_user_info(*people.values()))
         names = {digits: await _both_names(jid, ask) for digits, jid in people.items()}
     return tuple(_number_found(phone, names.get(digits, ())) for phone, digits in asked.items())
-
-
-def _check(phones: tuple[str, ...]) -> Mapping[str, str]:
-    """Each as it was asked for, and its digits."""
-    if len(phones) > MOST_NUMBERS:
-        raise ValueError(f"at most {MOST_NUMBERS} numbers can be looked for at once")
-    return {phone: parse_phone(phone) for phone in phones}
 
 
 async def _people(client: Any, numbers: tuple[str, ...]) -> Mapping[str, Any]:
