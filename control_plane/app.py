@@ -55,6 +55,7 @@ from control_plane.messages.bodies import SendBody, SendBodySchema, decode_send_
 from control_plane.messages.chat_controller import ChatController
 from control_plane.messages.controller import MessageController
 from control_plane.messages.handing_over import HandingOver
+from control_plane.messages.pace import Pace, PaceKeeper
 from control_plane.messages.reading import Reading
 from control_plane.messages.sending import Sending
 from control_plane.observability.controller import HealthController
@@ -242,6 +243,8 @@ def litestar_app(parts: Parts) -> Litestar:
 
 def _injected(parts: Parts) -> dict[str, Any]:
     handing_over = HandingOver(parts.database, parts.worker_client, Routes(parts.redis))
+    settings = parts.settings
+    pace = Pace(settings.recipient_messages_per_minute, settings.session_messages_per_minute)
     asking = Asking(parts.database, parts.keyring, handing_over)
     return {
         "settings": parts.settings,
@@ -261,7 +264,7 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "nudges": parts.nudges,
         "probes": parts.probes,
         "emulator": parts.emulator,
-        "sending": Sending(parts.database, parts.keyring, handing_over),
+        "sending": Sending(parts.database, parts.keyring, handing_over, PaceKeeper(parts.limiter, pace)),
         "asking": asking,
         "reading": Reading(parts.database, parts.keyring, asking),
         "event_source": EventSource(parts.database, Places(parts.keyring), parts.tail, parts.credentials),

@@ -78,6 +78,8 @@ class Settings:
     heartbeat_seconds: float
     rebalance_seconds: float
     brake_seconds: float
+    recipient_messages_per_minute: int
+    session_messages_per_minute: int
     unused_session_days: int
     sandbox_control_url: str
     sandbox_control_token: Secret | None
@@ -134,6 +136,12 @@ def read_settings(reader: EnvironmentReader) -> Settings:
         heartbeat_seconds=reader.seconds("WAYPOST_HEARTBEAT_SECONDS", 3, minimum=0.1, maximum=120),
         rebalance_seconds=reader.seconds("WAYPOST_REBALANCE_SECONDS", 10, minimum=0, maximum=86_400),
         brake_seconds=reader.seconds("WAYPOST_BRAKE_SECONDS", 60, minimum=0, maximum=3600),
+        recipient_messages_per_minute=reader.integer(
+            "WAYPOST_RECIPIENT_MESSAGES_PER_MINUTE", 30, minimum=1, maximum=1_000_000
+        ),
+        session_messages_per_minute=reader.integer(
+            "WAYPOST_SESSION_MESSAGES_PER_MINUTE", 120, minimum=1, maximum=1_000_000
+        ),
         unused_session_days=reader.integer("WAYPOST_UNUSED_SESSION_DAYS", 30, minimum=1, maximum=3650),
         sandbox_control_url=reader.url("WAYPOST_SANDBOX_CONTROL_URL", ("http", "https")).rstrip("/"),
         sandbox_control_token=reader.secret("WAYPOST_SANDBOX_CONTROL_TOKEN"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from control_plane.db.engine import Database, SystemSite
 from control_plane.errors import AppError, Code, not_found
+from control_plane.events.log import append
 from control_plane.http.principal import Principal
 from control_plane.keyring import Keyring
 from control_plane.messages.bodies import AnyMessage
@@ -15,6 +16,7 @@ from control_plane.messages.chat_ids import parse_chat_id, phone_of
 from control_plane.messages.composing import Composed, Composer
 from control_plane.messages.handing_over import HandingOver
 from control_plane.messages.models import Message
+from control_plane.messages.pace import PaceKeeper, reserve
 from control_plane.messages.refusals import GONE, check_connected, refuse
 from control_plane.messages.repository import MessageRepository, StoredMessages
 from control_plane.messages.storing import event_data, plain, store_key_of_sent
@@ -22,19 +24,24 @@ from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.service import Sessions
 from control_plane.sessions.transitions import tell
+from control_plane.tiers.service import Quotas
 from shared.contracts.fleet import CommandAnswer, Outcome, SendWish
 from shared.ids import new_uuid, parse_public_id, public_id
 from shared.session_state import SessionState
 
 _MOVES_WITHIN = 10.0
 _LOOK_EVERY = 0.1
+_MAY_HAVE_LEFT = frozenset({Outcome.DONE, Outcome.UNCERTAIN})
 
 Compose = Callable[[Composer], Awaitable[Composed]]
 Make = Callable[[Message], Composed]
 
 
 class Sending:
-    def __init__(self, database: Database, keyring: Keyring, handing_over: HandingOver) -> None:
+    def __init__(
+        self, database: Database, keyring: Keyring, handing_over: HandingOver, pace: PaceKeeper
+    ) -> None:
+        self._pace = pace
         self._database = database
         self._keyring = keyring
         self._handing_over = handing_over
@@ -73,7 +80,12 @@ class Sending:
             landed = await self._landed(principal, session, message)
             if landed is not None:
                 answer = await self._handing_over.give(landed, _wish(composed, landed))
-        return await self._settled(message, composed, answer)
+        message = await self._settled(message, composed, answer)
+        if answer.outcome not in _MAY_HAVE_LEFT:
+            async with self._database.tenant(principal.user_id) as db:
+                await Quotas(db).release_message(message.created_at)
+        refuse(answer)
+        return message
 
     async def _stored(
         self, principal: Principal, reference: str | None, compose: Compose
@@ -84,9 +96,15 @@ class Sending:
             session = await sessions.session(principal, reference or await _primary(sessions))
             check_connected(session)
             composed = await compose(Composer(db, session))
+        await self._pace.check(session, composed.chat)
+        async with self._database.tenant(principal.user_id) as db:
+            news = await reserve(db, principal)
             message = _row(session, composed)
             db.add(message)
-            return session, message, composed
+        if news:
+            async with self._database.system(SystemSite.SENDING) as db:
+                await append(db, news)
+        return session, message, composed
 
     async def _landed(self, principal: Principal, before: Session, message: Message) -> Session | None:
         """The same session with a new owner; committed with the epoch of that owner."""
@@ -121,7 +139,6 @@ class Sending:
             if session is not None:
                 session.last_activity_at = datetime.now(UTC)
                 await tell(db, session, kind, event_data(message) | data | {"error": message.error})
-        refuse(answer)
         return message
 
 

@@ -54,6 +54,31 @@ class Quotas:
             )
         return used
 
+    async def reserve_message(self, limits: Limits) -> list[tuple[str, int]]:
+        """One more in its day and its month. Which of the two are used up by it, with their limits."""
+        day, month = periods(datetime.now(UTC))
+        used_up = []
+        for period, limit, name in (
+            (day, limits.messages_per_day, "day"),
+            (month, limits.messages_per_month, "month"),
+        ):
+            used = await self._repository.add(Resource.MESSAGES.value, period, 1, limit)
+            if used is None:
+                raise AppError(
+                    Code.TIER_LIMIT_REACHED,
+                    f"The account may send {limit} messages a {name}, and has. Wait for the next {name}"
+                    " (UTC), or ask for a higher tier.",
+                    extra={"resource": Resource.MESSAGES.value, "period": name, "limit": limit},
+                )
+            if used == limit:
+                used_up.append((name, limit))
+        return used_up
+
+    async def release_message(self, sent_at: datetime) -> None:
+        """It was never sent."""
+        for period in periods(sent_at):
+            await self._repository.subtract(Resource.MESSAGES.value, period, 1)
+
     async def release(self, resource: Resource, amount: int = 1) -> None:
         await self._repository.subtract(resource.value, STANDING, amount)
 

@@ -143,6 +143,8 @@ class FleetServers:
             "WAYPOST_SANDBOX_CONTROL_TOKEN": network["controlToken"],
             # What moves here moves because of what is done to the fleet.
             "WAYPOST_REBALANCE_SECONDS": "0",
+            "WAYPOST_RECIPIENT_MESSAGES_PER_MINUTE": "1000000",
+            "WAYPOST_SESSION_MESSAGES_PER_MINUTE": "1000000",
         }
 
 

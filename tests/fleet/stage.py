@@ -117,6 +117,8 @@ class Stage(User):
             "WAYPOST_JOIN_TOKENS": JOIN_TOKEN,
             "WAYPOST_ADDRESS_REQUESTS_PER_MINUTE": "100000",
             "WAYPOST_TRUSTED_PROXIES": "127.0.0.1",
+            "WAYPOST_RECIPIENT_MESSAGES_PER_MINUTE": "1000000",
+            "WAYPOST_SESSION_MESSAGES_PER_MINUTE": "1000000",
             # What moves here moves because of what is done to the fleet.
             "WAYPOST_REBALANCE_SECONDS": "0",
             "WAYPOST_SANDBOX_CONTROL_URL": self.sandbox["controlUrl"],

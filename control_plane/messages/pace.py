@@ -1,0 +1,51 @@
+"""How much may be sent: a pace that keeps numbers well, and what the account's tier allows."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control_plane.events.log import NewEvent
+from control_plane.http.limiter import Bucket, Limiter
+from control_plane.http.principal import Principal
+from control_plane.http.rate_limit import refusal
+from control_plane.sessions.models import Session
+from control_plane.tiers.service import Quotas
+
+_MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Messages a minute: of a session to one chat, and of a session to all of them."""
+
+    to_one: int
+    to_all: int
+
+
+class PaceKeeper:
+    def __init__(self, limiter: Limiter, pace: Pace) -> None:
+        self._limiter = limiter
+        self._pace = pace
+
+    async def check(self, session: Session, chat: str) -> None:
+        buckets = [
+            Bucket("messages-to-one-chat", f"pace:{session.id}:{chat}", self._pace.to_one, _MINUTE),
+            Bucket("messages-of-the-session", f"pace:{session.id}", self._pace.to_all, _MINUTE),
+        ]
+        error = refusal(await self._limiter.check(buckets))
+        if error is not None:
+            raise error
+
+
+async def reserve(db: AsyncSession, principal: Principal) -> list[NewEvent]:
+    """In the transaction that stores the message. What the owner is to be told: once, when all is used up."""
+    return [
+        NewEvent(
+            user_id=principal.user_id,
+            session_id=None,
+            sequence=0,
+            type="quota.reached",
+            data={"resource": "messages", "period": period, "limit": limit},
+        )
+        for period, limit in await Quotas(db).reserve_message(principal.limits)
+    ]
