@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -14,41 +13,25 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.types import ASGIApp
-from prometheus_client import CollectorRegistry
-from redis.asyncio import Redis
 
-from control_plane.accounts.access_tokens import AccessTokens
 from control_plane.accounts.api_key_controller import ApiKeyController
 from control_plane.accounts.controller import AccountController
 from control_plane.accounts.credentials import Credentials
-from control_plane.accounts.mail import MailOutbox, OutgoingMail
-from control_plane.accounts.passwords import PasswordHasher
-from control_plane.accounts.refresh_tokens import RefreshTokens
-from control_plane.accounts.sign_in import SignIn
 from control_plane.accounts.sign_in_controller import SIGN_IN_CONTROLLERS
 from control_plane.admin.controller import AdminUserController
 from control_plane.dashboard.pages import style
 from control_plane.dashboard.password_reset import PasswordResetPage
-from control_plane.db.engine import Database
-from control_plane.db.revocations import RevocationFeed
 from control_plane.events.controller import EventController
 from control_plane.events.places import Places
 from control_plane.events.stream import EventSource
-from control_plane.events.tail import Tail
-from control_plane.fleet.counters import FleetCounters
-from control_plane.fleet.repository import FleetRepository
 from control_plane.fleet.routing import Routes
-from control_plane.fleet.tokens import WorkerTokens
-from control_plane.fleet.worker_client import WorkerClient
 from control_plane.http import openapi
 from control_plane.http.documentation import DocumentationController
-from control_plane.http.limiter import FallbackLimiter
 from control_plane.http.pagination import Cursors
 from control_plane.http.pipeline import Pipeline
 from control_plane.http.problems import render
 from control_plane.http.request_context import RequestContext
 from control_plane.http.transactions import provide_tenant_session
-from control_plane.keyring import Keyring
 from control_plane.messages.analytics_controller import SessionAnalyticsController
 from control_plane.messages.asking import Asking
 from control_plane.messages.bodies import SendBody, SendBodySchema, decode_send_body
@@ -59,25 +42,16 @@ from control_plane.messages.pace import Pace, PaceKeeper
 from control_plane.messages.reading import Reading
 from control_plane.messages.sending import Sending
 from control_plane.observability.controller import HealthController
-from control_plane.observability.fleet_figures import FleetFigures
-from control_plane.observability.health import Health
-from control_plane.observability.metrics import PeriodicWorkCollector, new_registry
-from control_plane.redis_map import connect
+from control_plane.parts import Parts, assemble
 from control_plane.sandbox.controller import SandboxController
-from control_plane.sandbox.emulator import Emulator
 from control_plane.sessions.controller import SessionController
 from control_plane.sessions.service import provide_sessions
-from control_plane.sessions.state_times import StateTimes
 from control_plane.settings import Settings
 from control_plane.supervision.fleet_controller import (
     FleetController,
     JoinTokenController,
     SessionMoveController,
 )
-from control_plane.supervision.fleet_reading import read_fleet
-from control_plane.supervision.nudges import Nudges
-from control_plane.supervision.probe import Probes
-from control_plane.supervision.replica_beat import ReplicaBeat
 from control_plane.supervision.wish_controller import WishController
 from control_plane.supervision.worker_controller import RegistrationController, WorkerCallController
 from shared.version import VERSION
@@ -85,100 +59,6 @@ from shared.version import VERSION
 log = structlog.get_logger(__name__)
 
 _FLUSH_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What one process holds for its whole life."""
-
-    settings: Settings
-    database: Database
-    redis: Redis
-    keyring: Keyring
-    hasher: PasswordHasher
-    registry: CollectorRegistry
-    limiter: FallbackLimiter
-    credentials: Credentials
-    feed: RevocationFeed
-    sign_in: SignIn
-    health: Health
-    tail: Tail
-    periodic_work: PeriodicWorkCollector
-    fleet_figures: FleetFigures
-    fleet_counters: FleetCounters
-    worker_tokens: WorkerTokens
-    worker_client: WorkerClient
-    nudges: Nudges
-    probes: Probes
-    replica_beat: ReplicaBeat
-    emulator: Emulator
-
-    async def close(self) -> None:
-        await self.worker_client.close()
-        await self.emulator.close()
-        await self.redis.aclose()
-        await self.database.close()
-        self.hasher.close()
-
-
-def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
-    database = Database(settings, application)
-    redis = connect(settings.redis_url.reveal())
-    keyring = Keyring(settings.master_keys)
-    registry = new_registry()
-    hasher = PasswordHasher(settings.hashing_threads, settings.hashing_queue)
-    limiter = FallbackLimiter(redis, registry)
-    access_tokens = AccessTokens(keyring, settings.access_token_seconds)
-    refresh_tokens = RefreshTokens(keyring, settings.refresh_token_seconds, settings.refresh_grace_seconds)
-    # The cache asks the feed whether it may be believed, the feed tells the cache what to forget.
-    credentials = Credentials(database, keyring, access_tokens, lambda: feed.fresh)
-    feed = RevocationFeed(database.dsn, credentials.forget)
-    sign_in = SignIn(
-        settings=settings,
-        keyring=keyring,
-        hasher=hasher,
-        access_tokens=access_tokens,
-        refresh_tokens=refresh_tokens,
-        limiter=limiter,
-        outbox=MailOutbox(keyring),
-    )
-    health = Health(
-        database,
-        redis,
-        VERSION,
-        queues={"mail": OutgoingMail},
-        count_workers=lambda db: FleetRepository(db).counts(),
-    )
-    periodic_work = PeriodicWorkCollector()
-    registry.register(periodic_work)
-    fleet_figures = FleetFigures(database, read_fleet)
-    registry.register(fleet_figures)
-    database.carried[StateTimes.KEY] = StateTimes(registry)
-    worker_tokens = WorkerTokens(keyring)
-    worker_client, nudges = WorkerClient(worker_tokens), Nudges(database.dsn)
-    return Parts(
-        settings=settings,
-        database=database,
-        redis=redis,
-        keyring=keyring,
-        hasher=hasher,
-        registry=registry,
-        limiter=limiter,
-        credentials=credentials,
-        feed=feed,
-        sign_in=sign_in,
-        health=health,
-        tail=Tail(database, redis, draining=lambda: health.draining),
-        periodic_work=periodic_work,
-        fleet_figures=fleet_figures,
-        fleet_counters=FleetCounters(registry),
-        worker_tokens=worker_tokens,
-        worker_client=worker_client,
-        nudges=nudges,
-        probes=Probes(database, worker_client, nudges),
-        replica_beat=ReplicaBeat(database, settings.lease_seconds),
-        emulator=Emulator(settings),
-    )
 
 
 def create_app(settings: Settings) -> ASGIApp:

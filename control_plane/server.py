@@ -13,8 +13,9 @@ import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from control_plane.app import assemble, litestar_app
+from control_plane.app import litestar_app
 from control_plane.http.request_context import RequestContext
+from control_plane.parts import assemble
 from control_plane.settings import Settings
 
 log = structlog.get_logger(__name__)

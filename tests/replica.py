@@ -6,8 +6,9 @@ from typing import Any, Self
 
 import httpx
 
-from control_plane.app import Parts, assemble, litestar_app
+from control_plane.app import litestar_app
 from control_plane.http.request_context import RequestContext
+from control_plane.parts import Parts, assemble
 from control_plane.settings import Settings
 from tests import run_folder
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from shared.contracts.fleet import (
+from shared.contracts.commands import (
     CommandAnswer,
     NumberSeen,
     NumbersWish,

@@ -6,7 +6,7 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
-from shared.contracts.fleet import Outcome, Reloading, Standing, Wish
+from shared.contracts.commands import Outcome, Reloading, Standing, Wish
 from shared.internal_auth import SIGNATURE_HEADER, is_signed
 from worker.agent import Agent
 from worker.commands import obey

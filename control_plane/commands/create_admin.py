@@ -10,10 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from control_plane.accounts.emails import normalise_email
 from control_plane.accounts.repository import SignInRepository
-from control_plane.app import assemble
 from control_plane.db.engine import SystemSite
 from control_plane.errors import AppError
 from control_plane.http.principal import Role
+from control_plane.parts import assemble
 from control_plane.settings import Settings
 
 

@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from control_plane.fleet.models import Worker
 from control_plane.fleet.tokens import WorkerTokens
-from shared.contracts.fleet import CommandAnswer, Reloading, Standing, Wish
+from shared.contracts.commands import CommandAnswer, Reloading, Standing, Wish
 from shared.internal_auth import SIGNATURE_HEADER, sign
 
 Answer = TypeVar("Answer")

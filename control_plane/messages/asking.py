@@ -10,7 +10,7 @@ from control_plane.messages.handing_over import HandingOver
 from control_plane.messages.refusals import check_connected, refuse
 from control_plane.sessions.models import Session
 from control_plane.sessions.service import Sessions
-from shared.contracts.fleet import CommandAnswer, Outcome, Wish
+from shared.contracts.commands import CommandAnswer, Outcome, Wish
 
 Make = Callable[[Session], Wish]
 

@@ -14,7 +14,7 @@ from control_plane.http.principal import Access, Principal, Scope, scoped
 from control_plane.messages.asking import Asking
 from control_plane.messages.chat_ids import parse_chat_id, phone_of
 from control_plane.messages.reading import MOST_AT_ONCE, Reading
-from shared.contracts.fleet import NumbersWish, TypingWish
+from shared.contracts.commands import NumbersWish, TypingWish
 
 UserRequest = Request[Principal, Access, Any]
 Phone = Annotated[str, QueryParameter(name="phone", max_length=100, description="With its country code")]

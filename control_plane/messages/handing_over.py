@@ -5,7 +5,7 @@ from control_plane.fleet.repository import FleetRepository
 from control_plane.fleet.routing import Route, Routes
 from control_plane.fleet.worker_client import Address, WorkerClient, WorkerTrouble
 from control_plane.sessions.models import Session
-from shared.contracts.fleet import CommandAnswer, Outcome, Wish
+from shared.contracts.commands import CommandAnswer, Outcome, Wish
 
 _PATIENCE = 30.0
 

@@ -13,7 +13,7 @@ from control_plane.messages.models import Message
 from control_plane.messages.repository import MessageRepository
 from control_plane.sessions.models import Session
 from control_plane.sessions.service import Sessions
-from shared.contracts.fleet import ReadWish
+from shared.contracts.commands import ReadWish
 
 MOST_AT_ONCE = 500
 

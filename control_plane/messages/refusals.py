@@ -2,7 +2,7 @@
 
 from control_plane.errors import AppError, Code
 from control_plane.sessions.models import Session
-from shared.contracts.fleet import CommandAnswer, Outcome
+from shared.contracts.commands import CommandAnswer, Outcome
 from shared.session_state import SessionState
 
 # In these a client comes back only when its owner connects it.

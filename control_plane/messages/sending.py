@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from control_plane.db.engine import Database, SystemSite
 from control_plane.errors import AppError, Code, not_found
 from control_plane.events.log import append
@@ -23,11 +25,11 @@ from control_plane.messages.storing import event_data, plain, store_key_of_sent
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.service import Sessions
-from control_plane.sessions.transitions import tell
+from control_plane.sessions.transitions import tell, transition
 from control_plane.tiers.service import Quotas
-from shared.contracts.fleet import CommandAnswer, Outcome, SendWish
+from shared.contracts.commands import CommandAnswer, Outcome, SendWish
 from shared.ids import new_uuid, parse_public_id, public_id
-from shared.session_state import SessionState
+from shared.session_state import Reason, SessionState
 
 _MOVES_WITHIN = 10.0
 _LOOK_EVERY = 0.1
@@ -139,7 +141,16 @@ class Sending:
             if session is not None:
                 session.last_activity_at = datetime.now(UTC)
                 await tell(db, session, kind, event_data(message) | data | {"error": message.error})
+                if answer.outcome is Outcome.NOT_CONNECTED and session.epoch == message.epoch:
+                    await _found_closed(db, session)
         return message
+
+
+async def _found_closed(db: AsyncSession, session: Session) -> None:
+    """Its worker will tell more; until then nobody is to believe that it is connected."""
+    if session.status == SessionState.CONNECTED:
+        words = "found closed when something was to be sent"
+        await transition(db, session, SessionState.RECONNECTING, Reason.CONNECTION_LOST, words)
 
 
 def _row(session: Session, composed: Composed) -> Message:

@@ -11,6 +11,9 @@ from control_plane.sessions.models import Session, Wanted
 from shared.contracts.fleet import StoreKind
 from shared.session_state import SessionState
 
+# Further down the list nobody is idle any more.
+_LOOKED_AT = 200
+
 
 class MovableSessions(SystemRepository):
     async def on_their_way(self) -> bool:
@@ -24,7 +27,7 @@ class MovableSessions(SystemRepository):
         conditions = [*_movable(source.id), Session.store == target.store]
         if not target.sandbox:
             conditions.append(~Session.sandbox)
-        query = select(Session).where(*conditions).order_by(*_IDLE_FIRST)
+        query = select(Session).where(*conditions).order_by(*_IDLE_FIRST).limit(_LOOKED_AT)
         for seen in (await self.session.scalars(query)).all():
             wanted = seen.worker_labels
             if labels_met(wanted, target.labels) < labels_met(wanted, source.labels):

@@ -8,15 +8,8 @@ import httpx
 import msgspec
 import pytest
 
-from shared.contracts.fleet import (
-    CommandAnswer,
-    Outcome,
-    SendWish,
-    Standing,
-    StartOrder,
-    StopOrder,
-    StoreKind,
-)
+from shared.contracts.commands import CommandAnswer, Outcome, SendWish, Standing
+from shared.contracts.fleet import StartOrder, StopOrder, StoreKind
 from shared.contracts.messages import Text
 from shared.contracts.told import MessageReceived, Paired, PairingCodeShown, QrShown, StateSeen, Then
 from shared.internal_auth import SIGNATURE_HEADER, sign

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from shared.contracts.fleet import CommandAnswer, Outcome
+from shared.contracts.commands import CommandAnswer, Outcome
 from tests.factories import Person
-from tests.fleet_client import CONNECTED, JOIN_TOKEN, Fleet
+from tests.fleet_client import CONNECTED, JOIN_TOKEN, Fleet, shown
 from tests.waiting import until
 
 ANNA, BEN = "+4915100000001", "+4915100000002"
@@ -97,9 +97,17 @@ async def test_what_the_tier_allows_in_a_day_is_never_exceeded_and_its_end_is_to
     await until(told)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.NOT_CONNECTED])
-async def test_what_was_never_sent_is_not_counted(shop: Shop, outcome: Outcome):
-    shop.answer = CommandAnswer(outcome=outcome, words="nobody has this number")
+async def test_a_client_that_is_found_closed_is_told_and_its_state_is_right(shop: Shop):
+    shop.answer = CommandAnswer(outcome=Outcome.NOT_CONNECTED)
+    refused = await shop.send()
+    assert (refused.status_code, refused.json()["code"]) == (409, "session_not_connected")
+    assert refused.json()["detail"] == "Client session closed. Please reconnect the session."
+    assert await shown(shop.person, "shop") == ("reconnecting", "connection_lost")
+    assert await shop.used() == (0, 0)
+
+
+async def test_what_was_never_sent_is_not_counted(shop: Shop):
+    shop.answer = CommandAnswer(outcome=Outcome.REFUSED, words="nobody has this number")
     assert (await shop.send()).status_code >= 400
     assert await shop.used() == (0, 0)
     shop.answer = CommandAnswer(outcome=Outcome.UNCERTAIN)

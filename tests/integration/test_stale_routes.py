@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from control_plane.fleet.routing import Route, Routes
-from shared.contracts.fleet import CommandAnswer, Outcome, SendWish
+from shared.contracts.commands import CommandAnswer, Outcome, SendWish
 from shared.internal_auth import SIGNATURE_HEADER
 from tests.factories import Person
 from tests.fleet_client import CONNECTED, PEER, Fleet, bare
