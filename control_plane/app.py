@@ -38,6 +38,8 @@ from control_plane.messages.bodies import SendBody, SendBodySchema, decode_send_
 from control_plane.messages.chat_controller import ChatController
 from control_plane.messages.controller import MessageController
 from control_plane.messages.handing_over import HandingOver
+from control_plane.messages.media import MediaLinks
+from control_plane.messages.media_controller import MediaController
 from control_plane.messages.pace import Pace, PaceKeeper
 from control_plane.messages.reading import Reading
 from control_plane.messages.sending import Sending
@@ -82,6 +84,7 @@ def litestar_app(parts: Parts) -> Litestar:
             SessionAnalyticsController,
             MessageController,
             ChatController,
+            MediaController,
             SandboxController,
             JoinTokenController,
             SessionMoveController,
@@ -146,6 +149,8 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "emulator": parts.emulator,
         "sending": Sending(parts.database, parts.keyring, handing_over, PaceKeeper(parts.limiter, pace)),
         "asking": asking,
+        "links": MediaLinks(parts.keyring),
+        "storage": parts.storage,
         "reading": Reading(parts.database, parts.keyring, asking),
         "event_source": EventSource(parts.database, Places(parts.keyring), parts.tail, parts.credentials),
     }

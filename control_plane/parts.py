@@ -31,6 +31,8 @@ from control_plane.supervision.fleet_reading import read_fleet
 from control_plane.supervision.nudges import Nudges
 from control_plane.supervision.probe import Probes
 from control_plane.supervision.replica_beat import ReplicaBeat
+from shared.environment import SettingsError
+from shared.files.storage import ObjectStorage
 from shared.version import VERSION
 
 
@@ -59,6 +61,7 @@ class Parts:
     probes: Probes
     replica_beat: ReplicaBeat
     emulator: Emulator
+    storage: ObjectStorage
 
     async def close(self) -> None:
         await self.worker_client.close()
@@ -125,4 +128,12 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
         probes=Probes(database, worker_client, nudges),
         replica_beat=ReplicaBeat(database, settings.lease_seconds),
         emulator=Emulator(settings),
+        storage=_storage(settings),
     )
+
+
+def _storage(settings: Settings) -> ObjectStorage:
+    try:
+        return ObjectStorage.from_url(settings.media_url.reveal())
+    except ValueError as error:
+        raise SettingsError([f"WAYPOST_MEDIA_URL: {error}"]) from None

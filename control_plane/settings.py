@@ -78,11 +78,14 @@ class Settings:
     heartbeat_seconds: float
     rebalance_seconds: float
     brake_seconds: float
+    media_url: Secret
     recipient_messages_per_minute: int
     session_messages_per_minute: int
     unused_session_days: int
     sandbox_control_url: str
     sandbox_control_token: Secret | None
+    egress_allow: Networks
+    egress_ports: tuple[range, ...]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -91,6 +94,7 @@ class Settings:
 
 def read_settings(reader: EnvironmentReader) -> Settings:
     deployment = reader.choice("WAYPOST_ENVIRONMENT", Deployment, Deployment.PRODUCTION)
+    data_dir = reader.path("WAYPOST_DATA_DIR", ".waypost")
     settings = Settings(
         deployment=deployment,
         database_url=Secret(
@@ -103,7 +107,7 @@ def read_settings(reader: EnvironmentReader) -> Settings:
         host=reader.text("WAYPOST_HOST", "127.0.0.1"),
         port=reader.integer("WAYPOST_PORT", 8000, minimum=0, maximum=65535),
         public_url=reader.url("WAYPOST_PUBLIC_URL", ("http", "https")).rstrip("/"),
-        data_dir=reader.path("WAYPOST_DATA_DIR", ".waypost"),
+        data_dir=data_dir,
         log_format=reader.choice("WAYPOST_LOG_FORMAT", LogFormat, LogFormat.JSON),
         log_level=_log_level(reader),
         registration=reader.choice("WAYPOST_REGISTRATION", Registration, Registration.OPEN),
@@ -136,6 +140,8 @@ def read_settings(reader: EnvironmentReader) -> Settings:
         heartbeat_seconds=reader.seconds("WAYPOST_HEARTBEAT_SECONDS", 3, minimum=0.1, maximum=120),
         rebalance_seconds=reader.seconds("WAYPOST_REBALANCE_SECONDS", 10, minimum=0, maximum=86_400),
         brake_seconds=reader.seconds("WAYPOST_BRAKE_SECONDS", 60, minimum=0, maximum=3600),
+        media_url=reader.secret("WAYPOST_MEDIA_URL")
+        or Secret(str(reader.path("WAYPOST_DATA_DIR", ".waypost") / "media")),
         recipient_messages_per_minute=reader.integer(
             "WAYPOST_RECIPIENT_MESSAGES_PER_MINUTE", 30, minimum=1, maximum=1_000_000
         ),
@@ -145,6 +151,8 @@ def read_settings(reader: EnvironmentReader) -> Settings:
         unused_session_days=reader.integer("WAYPOST_UNUSED_SESSION_DAYS", 30, minimum=1, maximum=3650),
         sandbox_control_url=reader.url("WAYPOST_SANDBOX_CONTROL_URL", ("http", "https")).rstrip("/"),
         sandbox_control_token=reader.secret("WAYPOST_SANDBOX_CONTROL_TOKEN"),
+        egress_allow=_networks(reader, "WAYPOST_EGRESS_ALLOW"),
+        egress_ports=_ports(reader, "WAYPOST_EGRESS_PORTS", "80,443,1024-65535"),
     )
     if deployment is Deployment.PRODUCTION and settings.smtp_url and not settings.public_url:
         reader.refuse("WAYPOST_PUBLIC_URL", "must be set with WAYPOST_SMTP_URL: mails hold links to it")
@@ -202,6 +210,21 @@ def _networks(reader: EnvironmentReader, name: str) -> Networks:
             reader.refuse(name, f"{item[:80]!r} is no network; write it like 10.0.0.0/8 or 127.0.0.1")
             return Networks()
     return Networks(items)
+
+
+def _ports(reader: EnvironmentReader, name: str, default: str) -> tuple[range, ...]:
+    ranges = []
+    for item in reader.items(name) or default.split(","):
+        ends = [part.strip() for part in item.split("-")]
+        if len(ends) > 2 or not all(part.isascii() and part.isdigit() and len(part) <= 5 for part in ends):
+            reader.refuse(name, f"{item[:80]!r} is no port; write them like 80,443,1024-65535")
+            return ()
+        low, high = int(ends[0]), int(ends[-1])
+        if not 1 <= low <= high <= 65535:
+            reader.refuse(name, f"{item[:80]!r} must go upwards, from 1 to 65535")
+            return ()
+        ranges.append(range(low, high + 1))
+    return tuple(ranges)
 
 
 def _smtp(reader: EnvironmentReader) -> Secret | None:

@@ -16,6 +16,7 @@ import segno
 from shared.contracts.messages import FileKind, OutgoingMessage, Text
 from shared.contracts.told import Paired, QrShown, StateSeen, Told
 from shared.environment import EnvironmentReader, SettingsError
+from shared.files.errors import MediaError
 from shared.ids import Epoch, SessionId, new_uuid
 from shared.log_lines import LogFormat, configure_log_lines
 from worker.console_words import describe
@@ -23,7 +24,6 @@ from worker.engines.folder_lock import FolderInUse
 from worker.engines.networks import REAL, SANDBOX
 from worker.engines.session_spec import SessionSpec
 from worker.engines.words import AskPairingCode, Send
-from worker.media.errors import MediaError
 from worker.node import Node
 from worker.settings import NodeSettings
 from worker.whatsapp.port import NotConnected, Refused, Uncertain

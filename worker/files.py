@@ -10,18 +10,18 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from shared.contracts.messages import FileKind, MessageKey, OutgoingMessage, ReceivedFile, Sent
 from shared.contracts.told import FileKept, FileNotKept, MessageReceived, StateSeen, Told
+from shared.files.errors import MediaError
+from shared.files.storage import ObjectStorage
 from shared.session_state import SessionState
 from worker.engines.fleet import FleetOfEngines
 from worker.engines.session_spec import SessionSpec
 from worker.engines.words import Fetch, Send
-from worker.media.errors import MediaError
 from worker.media.ffmpeg import Ffmpeg
 from worker.media.intake import take_in
 from worker.media.keeper import Keeper
 from worker.media.limits import Limits
 from worker.media.prepare import Preparer
 from worker.media.shelf import Shelf
-from worker.media.storage import ObjectStorage
 from worker.spool import Spool
 from worker.whatsapp.port import Fetched, Gone, NotConnected, Refused
 

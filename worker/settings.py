@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.environment import EnvironmentReader, SettingsError
+from shared.files.errors import MediaError
+from shared.files.storage import ObjectStorage
 from shared.ids import WorkerId, normalise_name
 from shared.log_lines import LogFormat
 from shared.redaction import Secret
 from worker.engines.networks import SandboxSettings
-from worker.media.errors import MediaError
 from worker.media.ffmpeg import Ffmpeg, find_ffmpeg
-from worker.media.storage import ObjectStorage
 
 # To listen there is fine; to be called there is not.
 _EVERYWHERE = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104

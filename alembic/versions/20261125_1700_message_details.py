@@ -19,6 +19,8 @@ _ADDED = (
     sa.Column("mentions", postgresql.JSONB, nullable=False, server_default="[]"),
     sa.Column("forwarded", sa.Boolean, nullable=False, server_default="false"),
     sa.Column("push_name", sa.String),
+    # Of its file: where it is kept, or why it is not.
+    sa.Column("media", postgresql.JSONB),
     sa.Column("edited_at", _TIME),
     sa.Column("revoked_at", _TIME),
 )

@@ -29,6 +29,7 @@ class EventType(StrEnum):
     MESSAGE_EDITED = "message.edited"
     MESSAGE_REVOKED = "message.revoked"
     MESSAGE_UNDECRYPTABLE = "message.undecryptable"
+    MESSAGE_MEDIA = "message.media"
     CALL_RECEIVED = "call.received"
     GROUP_UPDATED = "group.updated"
     PRESENCE_UPDATED = "presence.updated"

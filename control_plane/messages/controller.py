@@ -19,6 +19,7 @@ from control_plane.http.window import Since, Until, moment_of
 from control_plane.messages.bodies import EditBody, ForwardBody, ReactBody, SendBody
 from control_plane.messages.chat_ids import parse_chat_id
 from control_plane.messages.composing import edit, forward, react, revoke
+from control_plane.messages.media import MediaLinks
 from control_plane.messages.models import Message
 from control_plane.messages.repository import Filters, MessageRepository
 from control_plane.messages.schemas import MessageView
@@ -55,8 +56,9 @@ class MessageController(Controller):
         data: JSONBody[SendBody],
         sending: NamedDependency[Sending],
         redis: NamedDependency[Redis],
+        links: NamedDependency[MediaLinks],
     ) -> Response[MessageView]:
-        return await _answered(sending.send(request.user, session_id, data.message), redis)
+        return await _answered(sending.send(request.user, session_id, data.message), redis, links)
 
     @post(
         "/v1/messages",
@@ -70,8 +72,9 @@ class MessageController(Controller):
         data: JSONBody[SendBody],
         sending: NamedDependency[Sending],
         redis: NamedDependency[Redis],
+        links: NamedDependency[MediaLinks],
     ) -> Response[MessageView]:
-        return await _answered(sending.send(request.user, None, data.message), redis)
+        return await _answered(sending.send(request.user, None, data.message), redis, links)
 
     @get(
         "/v1/sessions/{session_id:str}/messages",
@@ -85,6 +88,7 @@ class MessageController(Controller):
         db: NamedDependency[AsyncSession],
         sessions: NamedDependency[Sessions],
         cursors: NamedDependency[Cursors],
+        links: NamedDependency[MediaLinks],
         page_limit: PageLimit = DEFAULT_LIMIT,
         page_cursor: PageCursor = "",
         chat: Chat = "",
@@ -109,7 +113,9 @@ class MessageController(Controller):
         rows = await MessageRepository(db).page(
             session.id, cursors.decode(listing, page_cursor), page_limit + 1, wanted
         )
-        return cursors.page(listing, rows, page_limit, MessageView.of, _position)
+        return cursors.page(
+            listing, rows, page_limit, lambda message: MessageView.of(message, links), _position
+        )
 
     @get("/v1/messages/{message_id:str}", opt=scoped(Scope.MESSAGES_READ), summary="One message")
     async def message(
@@ -118,6 +124,7 @@ class MessageController(Controller):
         message_id: FromPath[str],
         db: NamedDependency[AsyncSession],
         sessions: NamedDependency[Sessions],
+        links: NamedDependency[MediaLinks],
     ) -> MessageView:
         identity = parse_public_id("msg", message_id)
         message = await MessageRepository(db).message(identity) if identity is not None else None
@@ -125,7 +132,7 @@ class MessageController(Controller):
             raise not_found("message")
         # A test key reaches sandbox sessions only.
         await sessions.session(request.user, f"ses-{message.session_id}")
-        return MessageView.of(message)
+        return MessageView.of(message, links)
 
     @post(
         "/v1/messages/{message_id:str}/reactions",
@@ -140,9 +147,10 @@ class MessageController(Controller):
         data: JSONBody[ReactBody],
         sending: NamedDependency[Sending],
         redis: NamedDependency[Redis],
+        links: NamedDependency[MediaLinks],
     ) -> Response[MessageView]:
         sent = sending.send_about(request.user, message_id, lambda about: react(about, data.emoji))
-        return await _answered(sent, redis)
+        return await _answered(sent, redis, links)
 
     @patch(
         "/v1/messages/{message_id:str}",
@@ -157,9 +165,10 @@ class MessageController(Controller):
         data: JSONBody[EditBody],
         sending: NamedDependency[Sending],
         redis: NamedDependency[Redis],
+        links: NamedDependency[MediaLinks],
     ) -> Response[MessageView]:
         sent = sending.send_about(request.user, message_id, lambda about: edit(about, data.text))
-        return await _answered(sent, redis, done=200)
+        return await _answered(sent, redis, links, done=200)
 
     @delete(
         "/v1/messages/{message_id:str}",
@@ -174,8 +183,9 @@ class MessageController(Controller):
         message_id: FromPath[str],
         sending: NamedDependency[Sending],
         redis: NamedDependency[Redis],
+        links: NamedDependency[MediaLinks],
     ) -> Response[MessageView]:
-        return await _answered(sending.send_about(request.user, message_id, revoke), redis, done=200)
+        return await _answered(sending.send_about(request.user, message_id, revoke), redis, links, done=200)
 
     @post(
         "/v1/messages/{message_id:str}/forward",
@@ -190,14 +200,17 @@ class MessageController(Controller):
         data: JSONBody[ForwardBody],
         sending: NamedDependency[Sending],
         redis: NamedDependency[Redis],
+        links: NamedDependency[MediaLinks],
     ) -> Response[MessageView]:
         sent = sending.send_about(request.user, message_id, lambda about: forward(about, data.to))
-        return await _answered(sent, redis)
+        return await _answered(sent, redis, links)
 
 
-async def _answered(sent: Awaitable[Message], redis: Redis, done: int = 201) -> Response[MessageView]:
+async def _answered(
+    sent: Awaitable[Message], redis: Redis, links: MediaLinks, done: int = 201
+) -> Response[MessageView]:
     try:
-        view = MessageView.of(await sent)
+        view = MessageView.of(await sent, links)
     finally:
         hint(redis)
     status = 202 if view.status == "uncertain" else done

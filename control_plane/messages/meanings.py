@@ -8,6 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.messages import storing
 from control_plane.messages.changes import EVENTS, apply_change
+from control_plane.messages.media import media_of
+from control_plane.messages.models import Message
+from control_plane.messages.repository import StoredMessages
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.transitions import tell, transition
@@ -69,6 +72,18 @@ async def _history(db: AsyncSession, session: Session, told: words.HistoryReceiv
             await apply_change(db, stored, message.content, stored.created_at)
 
 
+async def _file(db: AsyncSession, session: Session, told: words.FileKept | words.FileNotKept) -> None:
+    message = await StoredMessages(db).with_file(session.id, told.chat, told.message.whatsapp_id)
+    if message is not None:
+        message.media = media_of(told)
+        await tell(db, session, "message.media", storing.event_data(message) | {"media": _public(message)})
+
+
+def _public(message: Message) -> dict[str, Any]:
+    """Where it lies is nobody's business; the message itself has a link to it."""
+    return {name: value for name, value in (message.media or {}).items() if name != "key"}
+
+
 async def _receipt(db: AsyncSession, session: Session, told: words.ReceiptSeen) -> None:
     for message in await storing.store_receipt(db, session, told):
         await tell(db, session, "message.ack", storing.event_data(message))
@@ -126,6 +141,8 @@ HANDLERS: Mapping[type, Handler] = {
     words.MessageReceived: _message,
     words.HistoryReceived: _history,
     words.ReceiptSeen: _receipt,
+    words.FileKept: _file,
+    words.FileNotKept: _file,
     words.Undecryptable: _undecryptable,
     words.CallSeen: _call,
     words.GroupChanged: _group,

@@ -49,6 +49,8 @@ class Message(HasId, BelongsToUser, HasCreationTime, Base):
     sent_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
+    # Of its file: where it is kept, or why it is not.
+    media: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     edited_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 

@@ -138,6 +138,15 @@ class StoredMessages(SystemRepository):
         )
         return (await self.session.scalars(query)).first()
 
+    async def with_file(self, session_id: uuid.UUID, chat: str, whatsapp_id: str) -> Message | None:
+        """Locked."""
+        query = select(Message).where(
+            Message.session_id == session_id,
+            Message.chat_id == chat,
+            Message.whatsapp_message_id == whatsapp_id,
+        )
+        return (await self.session.scalars(query.limit(1).with_for_update())).first()
+
     async def locked(self, message_id: uuid.UUID) -> Message:
         query = select(Message).where(Message.id == message_id).with_for_update()
         return (await self.session.scalars(query)).one()

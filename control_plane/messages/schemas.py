@@ -6,8 +6,26 @@ from typing import Any
 import msgspec
 
 from control_plane.accounts.schemas import Answer
+from control_plane.messages.media import MediaLinks
 from control_plane.messages.models import Message
+from shared.contracts.messages import FileKind
 from shared.ids import public_id
+
+_WITH_FILES = frozenset(kind.value for kind in FileKind)
+
+
+class MediaView(Answer):
+    """Of the message's file: `status` is pending until it is kept, or it is known that it never will be."""
+
+    status: str
+    content_type: str | None
+    size: int | None
+    sha256: str | None
+    file_name: str | None
+    url: str | None
+    expires_at: datetime | None
+    error: str | None
+    detail: str | None
 
 
 class QuotedView(Answer):
@@ -45,10 +63,12 @@ class MessageView(Answer):
     read_at: datetime | None
     edited_at: datetime | None
     revoked_at: datetime | None
+    media: MediaView | None
 
     @classmethod
-    def of(cls, message: Message) -> "MessageView":
+    def of(cls, message: Message, links: MediaLinks) -> "MessageView":
         return cls(
+            media=media_view(message, links),
             id=public_id("msg", message.id),
             session_id=public_id("ses", message.session_id),
             whatsapp_message_id=message.whatsapp_message_id,
@@ -76,6 +96,23 @@ class MessageView(Answer):
             edited_at=message.edited_at,
             revoked_at=message.revoked_at,
         )
+
+
+def media_view(message: Message, links: MediaLinks) -> MediaView | None:
+    if message.type not in _WITH_FILES:
+        return None
+    told, link = message.media or {}, links.link(message)
+    return MediaView(
+        status="kept" if link is not None else "failed" if told else "pending",
+        content_type=told.get("contentType") or message.content.get("mimetype"),
+        size=told.get("size") or message.content.get("size"),
+        sha256=told.get("sha256"),
+        file_name=message.content.get("file_name") or None,
+        url=link.path if link is not None else None,
+        expires_at=link.expires_at if link is not None else None,
+        error=told.get("error"),
+        detail=told.get("detail"),
+    )
 
 
 def quoted_view(message: Message) -> QuotedView | None:

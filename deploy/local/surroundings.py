@@ -99,6 +99,8 @@ def worker_environment(
         **_without_secrets(inherited),
         **_sandbox(inherited, sandbox),
         "WAYPOST_DATA_DIR": str(folder),
+        # Where the control plane looks for them.
+        "WAYPOST_MEDIA_URL": inherited.get("WAYPOST_MEDIA_URL", "").strip() or str(data_dir / "media"),
         "WAYPOST_CONTROL_PLANE_URL": control_plane,
         "WAYPOST_JOIN_TOKEN": join_token,
         "WAYPOST_WORKER_ID": worker_id,

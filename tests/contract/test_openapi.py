@@ -73,6 +73,7 @@ async def test_these_calls_are_open_to_everybody_and_no_others(document):
     }
     assert opened == {
         "GET /health",
+        "GET /v1/media/{token}",
         "GET /health/live",
         "GET /health/ready",
         "GET /metrics",

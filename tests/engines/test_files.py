@@ -10,11 +10,11 @@ from PIL import Image
 
 from shared.contracts.messages import FileKind, ReceivedFile
 from shared.contracts.told import FileKept, FileNotKept, MessageReceived
+from shared.files.errors import MediaError
 from shared.ids import Epoch
 from tests.engines.node import WatchedNode, running_node
 from tests.sandbox.conftest import anna, ben, sandbox
 from tests.waiting import until
-from worker.media.errors import MediaError
 from worker.sandbox import media
 from worker.sandbox.message_kinds import Outgoing
 from worker.sandbox.phones import Phone

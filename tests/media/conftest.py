@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from shared.contracts.messages import FileKind, OutgoingFile
+from shared.files.errors import MediaCode, MediaError
 from tests import run_folder
 from tests.media.s3_server import S3Server
 from tests.media.samples import Samples
 from tests.media.stores import ACCESS, SECRET
-from worker.media.errors import MediaCode, MediaError
 from worker.media.ffmpeg import Ffmpeg, find_ffmpeg
 from worker.media.limits import Limits
 from worker.media.prepare import Preparer

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.media.errors import MediaCode, MediaError
+from shared.files.errors import MediaCode, MediaError
 from worker.media.ffmpeg import Ffmpeg, Job
 from worker.media.limits import Limits
 from worker.media.shelf import Tray

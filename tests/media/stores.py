@@ -3,10 +3,10 @@
 from datetime import timedelta
 from pathlib import Path
 
+from shared.files.keys import media_key
+from shared.files.storage import ObjectStorage
+from shared.files.storage_url import Patience
 from tests.media.s3_server import S3Server
-from worker.media.keys import media_key
-from worker.media.storage import ObjectStorage
-from worker.media.storage_url import Patience
 
 HASTY = Patience(
     connect=timedelta(seconds=2),

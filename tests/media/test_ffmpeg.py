@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.messages import FileKind
+from shared.files.errors import MediaCode
 from tests.media.conftest import Desk
 from tests.media.jobs import make_impostor, make_job, patient, put, refusal
 from tests.media.samples import Samples
 from tests.waiting import until
-from worker.media.errors import MediaCode
 from worker.media.ffmpeg import Ffmpeg, find_ffmpeg
 from worker.media.shelf import Shelf, Tray
 

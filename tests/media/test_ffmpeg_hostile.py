@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.messages import FileKind
+from shared.files.errors import MediaCode, MediaError
 from tests.media import samples as made
 from tests.media.conftest import Desk
 from tests.media.jobs import make_job, put, refusal
 from tests.media.samples import Samples
-from worker.media.errors import MediaCode, MediaError
 from worker.media.ffmpeg import Ffmpeg
 from worker.media.shelf import Tray
 

@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from worker.media.errors import MediaCode, MediaError
+from shared.files.errors import MediaCode, MediaError
 from worker.media.intake import Taken, take_in
 from worker.media.shelf import Tray
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.messages import FileFacts, FileKind, FileTicket
+from shared.files.errors import MediaCode, MediaError
+from shared.files.storage import ObjectStorage
+from shared.files.storage_url import Patience
 from tests.media import samples as made
 from tests.media.s3_server import S3Server, fault
-from worker.media.errors import MediaCode, MediaError
 from worker.media.keeper import Keeper, KeeperPace
 from worker.media.limits import Limits
 from worker.media.shelf import Shelf
-from worker.media.storage import ObjectStorage
-from worker.media.storage_url import Patience
 
 SESSION = uuid.UUID("0190a000-0000-7000-8000-000000000001")
 HASTY = KeeperPace(at_once=2, attempts=4, first_pause=0.001, longest_pause=0.01)

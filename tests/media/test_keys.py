@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.media.keys import checked, media_key, session_folder
+from shared.files.keys import checked, media_key, session_folder
 
 SESSION = uuid.UUID("0190a000-0000-7000-8000-000000000001")
 HASH = bytes(range(32))

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from shared.contracts.messages import FileKind
+from shared.files.errors import MediaCode, MediaError
 from tests.media import samples as made
 from tests.media.conftest import Desk
 from tests.media.samples import Samples
 from worker.media import forms
-from worker.media.errors import MediaCode, MediaError
 from worker.media.pictures import opened
 
 IMAGE = FileKind.IMAGE

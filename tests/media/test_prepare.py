@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.messages import FileKind, OutgoingFile
+from shared.files.errors import MediaCode
 from tests.media import samples as made
 from tests.media.conftest import Desk
 from tests.media.samples import Samples
 from worker.media import prepare
-from worker.media.errors import MediaCode
 from worker.media.limits import OUR_LIMITS, WHATSAPP_LIMITS, Limits
 from worker.media.order import Made, Order
 from worker.media.prepare import Preparer

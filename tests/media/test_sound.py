@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.messages import FileKind
+from shared.files.errors import MediaCode
 from tests.media import samples as made
 from tests.media.conftest import Desk, at_most_broken
 from tests.media.samples import Samples
 from worker.media import forms, ogg, sound_frames
-from worker.media.errors import MediaCode
 
 AUDIO, VOICE = FileKind.AUDIO, FileKind.VOICE
 OPUS = "audio/ogg; codecs=opus"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.messages import FileKind
+from shared.files.errors import MediaCode
 from tests.media import samples as made
 from tests.media.conftest import Desk
 from tests.media.samples import Samples
-from worker.media.errors import MediaCode
 
 STICKER = FileKind.STICKER
 

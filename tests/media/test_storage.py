@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from shared.files.errors import MediaCode, MediaError
+from shared.files.keys import media_key
+from shared.files.storage import ObjectStorage
 from tests.media.s3_server import S3Server
 from tests.media.stores import HASTY, KEY, bucket_url, content, read
-from worker.media.errors import MediaCode, MediaError
-from worker.media.keys import media_key
-from worker.media.storage import ObjectStorage
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -2,8 +2,8 @@
 
 import pytest
 
+from shared.files.storage import ObjectStorage
 from tests.media.stores import SECRET
-from worker.media.storage import ObjectStorage
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from worker.media.threads import in_thread
+from shared.files.threads import in_thread
 
 
 async def test_what_the_thread_gives_or_throws_comes_back():

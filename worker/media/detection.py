@@ -12,10 +12,10 @@ import pylibmagic  # noqa: F401
 # isort: split
 import magic
 
+from shared.files.errors import MediaCode, MediaError
+from shared.files.threads import in_thread
 from worker.media import forms, mp4, ogg
-from worker.media.errors import MediaCode, MediaError
 from worker.media.forms import Form
-from worker.media.threads import in_thread
 
 _HEAD = 64 * 1024
 UNKNOWN = "application/octet-stream"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from worker.media.errors import MediaCode, MediaError, too_large
+from shared.files.errors import MediaCode, MediaError, too_large
 from worker.media.limits import Limits
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from worker.media.errors import MediaCode, MediaError, too_large
+from shared.files.errors import MediaCode, MediaError, too_large
+from shared.files.threads import in_thread
 from worker.media.shelf import Tray
-from worker.media.threads import in_thread
 
 # Small pieces are gathered before they are written: each write is a trip to a thread.
 _GATHERED = 256 * 1024

@@ -11,12 +11,13 @@ from uuid import UUID
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from shared.contracts.messages import FileFacts, FileTicket
-from worker.media import detection, keys, names
-from worker.media.errors import MediaCode, MediaError, too_large
+from shared.files import keys
+from shared.files.errors import MediaCode, MediaError, too_large
+from shared.files.storage import ObjectStorage, StoredObject
+from shared.files.threads import in_thread
+from worker.media import detection, names
 from worker.media.limits import Limits
 from worker.media.shelf import Shelf
-from worker.media.storage import ObjectStorage, StoredObject
-from worker.media.threads import in_thread
 
 log = logging.getLogger(__name__)
 

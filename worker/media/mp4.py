@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.media.errors import MediaCode, MediaError
+from shared.files.errors import MediaCode, MediaError
 
 _LARGEST_INDEX = 32 * 1024**2
 _MOST_BOXES = 10_000

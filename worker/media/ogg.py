@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from worker.media.errors import MediaCode, MediaError
+from shared.files.errors import MediaCode, MediaError
 
 _HEADER = struct.Struct("<4sBBqIIIB")
 # Opus counts in these, whatever the sound was recorded with.

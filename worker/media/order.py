@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.contracts.messages import FileKind
+from shared.files.errors import MediaCode, MediaError
 from worker.media import forms
-from worker.media.errors import MediaCode, MediaError
 from worker.media.ffmpeg import Ffmpeg
 from worker.media.forms import Form
 from worker.media.limits import Limits

@@ -10,11 +10,11 @@ from pathlib import Path
 from PIL import Image, ImageFile, ImageOps
 
 from shared.contracts.messages import FileKind
+from shared.files.errors import MediaCode, MediaError
+from shared.files.threads import in_thread
 from worker.media import forms
-from worker.media.errors import MediaCode, MediaError
 from worker.media.forms import Form
 from worker.media.order import Made, Order
-from worker.media.threads import in_thread
 
 # Pillow's own last line of defence; ours is the limit of each order.
 Image.MAX_IMAGE_PIXELS = 64_000_000

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from shared.contracts.messages import FileKind, OutgoingFile
+from shared.files.errors import MediaCode, MediaError, too_large
+from shared.files.threads import in_thread
 from worker.media import detection, forms, names
 from worker.media.detection import Detected
-from worker.media.errors import MediaCode, MediaError, too_large
 from worker.media.ffmpeg import Ffmpeg
 from worker.media.limits import Limits
 from worker.media.order import Made, Order
@@ -16,7 +17,6 @@ from worker.media.pictures import make_image, still
 from worker.media.shelf import Shelf
 from worker.media.sound import make_audio, make_voice
 from worker.media.stickers import make_sticker
-from worker.media.threads import in_thread
 from worker.media.video import make_video
 
 _Maker = Callable[[Order], Awaitable[Made]]

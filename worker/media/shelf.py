@@ -10,7 +10,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Self
 
-from worker.media.threads import in_thread
+from shared.files.threads import in_thread
 
 _TRAY = re.compile(r"tray-[0-9a-f]{32}")
 _EXTENSION = re.compile(r"[a-z0-9]{1,10}")

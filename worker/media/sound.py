@@ -4,12 +4,12 @@ import array
 import mmap
 from pathlib import Path
 
+from shared.files.errors import MediaCode, MediaError
+from shared.files.threads import in_thread
 from worker.media import forms, ogg, sound_frames
-from worker.media.errors import MediaCode, MediaError
 from worker.media.ffmpeg import Ffmpeg, Job
 from worker.media.forms import Family, Form
 from worker.media.order import Made, Order
-from worker.media.threads import in_thread
 
 PHONES_PLAY = frozenset({forms.MP3, forms.M4A, forms.AAC, forms.AMR, forms.OPUS})
 _ONLY_SOUND = ("-map", "0:a:0", "-vn")

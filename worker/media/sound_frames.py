@@ -4,8 +4,8 @@ import mmap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from shared.files.errors import MediaCode, MediaError
 from worker.media import forms, mp4, ogg
-from worker.media.errors import MediaCode, MediaError
 from worker.media.forms import Form
 
 _MP3_RATES = (44_100, 48_000, 32_000)

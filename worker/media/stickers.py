@@ -8,12 +8,12 @@ from pathlib import Path
 from PIL import Image, ImageFile, ImageOps
 
 from shared.contracts.messages import FileKind
+from shared.files.errors import too_large
+from shared.files.threads import in_thread
 from worker.media import forms
-from worker.media.errors import too_large
 from worker.media.forms import Form
 from worker.media.order import Made, Order
 from worker.media.pictures import READABLE, check_pixels, opened
-from worker.media.threads import in_thread
 
 _SIDE = 512
 _STILL_QUALITIES = (90, 75, 60, 45, 30, 15, 5, 0)

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from shared.contracts.messages import FileKind
+from shared.files.errors import MediaCode, MediaError
+from shared.files.threads import in_thread
 from worker.media import forms, mp4, pictures
-from worker.media.errors import MediaCode, MediaError
 from worker.media.ffmpeg import Job
 from worker.media.forms import Family, Form
 from worker.media.mp4 import Movie
 from worker.media.order import Made, Order
-from worker.media.threads import in_thread
 
 _WANTED, _ADVICE = "MP4 with H.264 and AAC", "that"
 _BOTH_STREAMS = ("-map", "0:v:0", "-map", "0:a:0?")

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
-from worker.media import keys
-from worker.media.errors import MediaCode, MediaError
-from worker.media.storage_faults import in_our_words
-from worker.media.storage_url import Patience, Place, open_place
-from worker.media.threads import in_thread
+from shared.files import keys
+from shared.files.errors import MediaCode, MediaError
+from shared.files.storage_faults import in_our_words
+from shared.files.storage_url import Patience, Place, open_place
+from shared.files.threads import in_thread
 
 _PART = 5 * 1024**2
 _PARTS_AT_ONCE = 2

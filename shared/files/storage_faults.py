@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
-from worker.media.errors import MediaCode, MediaError
+from shared.files.errors import MediaCode, MediaError
 
 _REFUSED = "it refuses our credentials, or they do not allow this"
 # The first that stands in the text of the fault.

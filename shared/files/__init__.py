@@ -1,0 +1,1 @@
+"""Files of messages: where they are kept, and what may be wrong with them."""
