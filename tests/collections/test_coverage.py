@@ -10,7 +10,7 @@ from tests.collections.files import FOLDER, files
 from tests.collections.parser import read
 from tests.replica import Replica
 
-# The first one's token stands in a mail, which no request can read; tests/integration/test_password_reset.py can.
+# The first one's token stands in a mail, which no request can read; test_password_reset.py can.
 # The second's address stands whole in another answer, so that nobody sees in the file which one is asked for.
 ONLY_REFUSED = {"POST /v1/auth/reset-password", "GET /v1/media/{token}"}
 _FIXED_ADDRESS = re.compile(r'"email": "[^"{]+@[^"{]+"')
