@@ -33,6 +33,7 @@ from control_plane.http.problems import render
 from control_plane.http.request_context import RequestContext
 from control_plane.http.transactions import provide_tenant_session
 from control_plane.messages.analytics_controller import SessionAnalyticsController
+from control_plane.messages.answering import Answering
 from control_plane.messages.asking import Asking
 from control_plane.messages.bodies import SendBody, SendBodySchema, decode_send_body
 from control_plane.messages.chat_controller import ChatController
@@ -126,6 +127,7 @@ def litestar_app(parts: Parts) -> Litestar:
 
 def _injected(parts: Parts) -> dict[str, Any]:
     handing_over = HandingOver(parts.database, parts.worker_client, Routes(parts.redis))
+    links = MediaLinks(parts.keyring)
     settings = parts.settings
     pace = Pace(settings.recipient_messages_per_minute, settings.session_messages_per_minute)
     asking = Asking(parts.database, parts.keyring, handing_over)
@@ -149,7 +151,8 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "emulator": parts.emulator,
         "sending": Sending(parts.database, parts.keyring, handing_over, PaceKeeper(parts.limiter, pace)),
         "asking": asking,
-        "links": MediaLinks(parts.keyring),
+        "links": links,
+        "answering": Answering(parts.redis, links),
         "storage": parts.storage,
         "reading": Reading(parts.database, parts.keyring, asking),
         "event_source": EventSource(parts.database, Places(parts.keyring), parts.tail, parts.credentials),

@@ -1,6 +1,5 @@
 """Messages over REST."""
 
-from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,14 +7,13 @@ from uuid import UUID
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
-from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.errors import not_found
-from control_plane.events.hints import hint
 from control_plane.http.pagination import DEFAULT_LIMIT, Cursors, Page, PageCursor, PageLimit
 from control_plane.http.principal import Access, Principal, Scope, scoped
 from control_plane.http.window import Since, Until, moment_of
+from control_plane.messages.answering import Answering
 from control_plane.messages.bodies import EditBody, ForwardBody, ReactBody, SendBody
 from control_plane.messages.chat_ids import parse_chat_id
 from control_plane.messages.composing import edit, forward, react, revoke
@@ -55,10 +53,9 @@ class MessageController(Controller):
         session_id: FromPath[str],
         data: JSONBody[SendBody],
         sending: NamedDependency[Sending],
-        redis: NamedDependency[Redis],
-        links: NamedDependency[MediaLinks],
+        answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
-        return await _answered(sending.send(request.user, session_id, data.message), redis, links)
+        return await answering.answer(sending.send(request.user, session_id, data.message))
 
     @post(
         "/v1/messages",
@@ -71,10 +68,9 @@ class MessageController(Controller):
         request: UserRequest,
         data: JSONBody[SendBody],
         sending: NamedDependency[Sending],
-        redis: NamedDependency[Redis],
-        links: NamedDependency[MediaLinks],
+        answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
-        return await _answered(sending.send(request.user, None, data.message), redis, links)
+        return await answering.answer(sending.send(request.user, None, data.message))
 
     @get(
         "/v1/sessions/{session_id:str}/messages",
@@ -146,11 +142,10 @@ class MessageController(Controller):
         message_id: FromPath[str],
         data: JSONBody[ReactBody],
         sending: NamedDependency[Sending],
-        redis: NamedDependency[Redis],
-        links: NamedDependency[MediaLinks],
+        answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
         sent = sending.send_about(request.user, message_id, lambda about: react(about, data.emoji))
-        return await _answered(sent, redis, links)
+        return await answering.answer(sent)
 
     @patch(
         "/v1/messages/{message_id:str}",
@@ -164,11 +159,10 @@ class MessageController(Controller):
         message_id: FromPath[str],
         data: JSONBody[EditBody],
         sending: NamedDependency[Sending],
-        redis: NamedDependency[Redis],
-        links: NamedDependency[MediaLinks],
+        answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
         sent = sending.send_about(request.user, message_id, lambda about: edit(about, data.text))
-        return await _answered(sent, redis, links, done=200)
+        return await answering.answer(sent, done=200)
 
     @delete(
         "/v1/messages/{message_id:str}",
@@ -182,10 +176,9 @@ class MessageController(Controller):
         request: UserRequest,
         message_id: FromPath[str],
         sending: NamedDependency[Sending],
-        redis: NamedDependency[Redis],
-        links: NamedDependency[MediaLinks],
+        answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
-        return await _answered(sending.send_about(request.user, message_id, revoke), redis, links, done=200)
+        return await answering.answer(sending.send_about(request.user, message_id, revoke), done=200)
 
     @post(
         "/v1/messages/{message_id:str}/forward",
@@ -199,22 +192,10 @@ class MessageController(Controller):
         message_id: FromPath[str],
         data: JSONBody[ForwardBody],
         sending: NamedDependency[Sending],
-        redis: NamedDependency[Redis],
-        links: NamedDependency[MediaLinks],
+        answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
         sent = sending.send_about(request.user, message_id, lambda about: forward(about, data.to))
-        return await _answered(sent, redis, links)
-
-
-async def _answered(
-    sent: Awaitable[Message], redis: Redis, links: MediaLinks, done: int = 201
-) -> Response[MessageView]:
-    try:
-        view = MessageView.of(await sent, links)
-    finally:
-        hint(redis)
-    status = 202 if view.status == "uncertain" else done
-    return Response(view, status_code=status, headers={"Location": f"/v1/messages/{view.id}"})
+        return await answering.answer(sent)
 
 
 def _position(message: Message) -> tuple[datetime, UUID]:

@@ -23,6 +23,16 @@ def test_the_least_that_is_needed_is_enough():
     assert settings.port == 8000
 
 
+def test_by_default_no_network_is_let_through_and_no_port_of_old_services():
+    settings = Settings.from_environment(GOOD)
+    assert not settings.egress_allow
+    assert [port for port in range(70000) if any(port in some for some in settings.egress_ports)] == [
+        80,
+        443,
+        *range(1024, 65536),
+    ]
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_each_needed_variable_is_asked_for_by_name(name: str):
     assert any(line.startswith(f"{name}: is not set") for line in problems(**{name: ""}))
