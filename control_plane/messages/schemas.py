@@ -80,7 +80,7 @@ class MessageView(Answer):
             phone=message.phone,
             lid=message.lid,
             text=message.text,
-            content=message.content,
+            content=shown_content(message),
             reply_to=quoted_view(message),
             mentions=message.mentions or [],
             forwarded=bool(message.forwarded),
@@ -113,6 +113,11 @@ def media_view(message: Message, links: MediaLinks) -> MediaView | None:
         error=told.get("error"),
         detail=told.get("detail"),
     )
+
+
+def shown_content(message: Message) -> dict[str, Any]:
+    """Without the key by which the network's copy of a file is opened: whoever has it can read that."""
+    return {name: value for name, value in message.content.items() if name != "ticket"}
 
 
 def quoted_view(message: Message) -> QuotedView | None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.messages.models import Message
 from control_plane.messages.repository import StoredMessages
-from control_plane.messages.schemas import quoted_view
+from control_plane.messages.schemas import quoted_view, shown_content
 from control_plane.sessions.models import Session
 from shared.contracts.messages import Edit, ReceivedFile, ReceivedMessage, Text
 from shared.contracts.told import ReceiptSeen, Told
@@ -116,7 +116,7 @@ def event_data(message: Message) -> dict[str, Any]:
         "phone": message.phone,
         "lid": message.lid,
         "text": message.text,
-        "content": message.content,
+        "content": shown_content(message),
         "replyTo": msgspec.to_builtins(quoted_view(message)),
         "mentions": message.mentions or [],
         "forwarded": bool(message.forwarded),

@@ -67,6 +67,8 @@ async def test_a_picture_is_kept_and_its_link_gives_it_byte_for_byte(shop: Shop)
     assert (beyond.status_code, beyond.json()["code"]) == (416, "range_not_satisfiable")
     told = await shop.event("message.media", id=message["id"])
     assert "key" not in told["data"]["media"]
+    for content in (message["content"], told["data"]["content"]):
+        assert not {"ticket", "media_key"} & set(content)
 
 
 async def test_a_page_of_a_stranger_is_only_ever_a_download(shop: Shop):

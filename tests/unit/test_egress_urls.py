@@ -52,7 +52,7 @@ def test_a_name_that_only_looks_like_localhost_is_a_name_like_any_other():
         "http://:80/", "https:///example.com", "http://user@example.com/",
         "http://user:password@example.com/", "http://example.com@127.0.0.1/",
         "http://example.com:80@127.0.0.1/", "http://@example.com/", "http://example.com#@127.0.0.1/",
-        "http://example.com/#x", "http://example.com\\@127.0.0.1/", "http://127.0.0.1\\.example.com/",
+        "http://example.com/#x", "http://example.com/\\x", "http://example.com\\@127.0.0.1/", "http://127.0.0.1\\.example.com/",
         "http://2130706433/", "http://0x7f000001/", "http://0x7f.1/", "http://127.1/", "http://0177.0.0.1/",
         "http://127.0.0.01/", "http://127.0.0.1./", "http://0x7f.0x0.0x0.0x1/", "http://1.2.3.4.5/",
         "http://0/", "http://256.0.0.1/", "http://example.0x1/", "http://0x/", "http://[::1%eth0]/",
@@ -73,6 +73,23 @@ def test_a_url_that_could_be_read_in_two_ways_is_refused(url):
     with pytest.raises(EgressError) as caught:
         read_url(url, PORTS)
     assert caught.value.code == "url_invalid"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://user:open-sesame@example.com/", "no user name"),
+        ("ftp://example.com/", "https://"),
+        ("https://127.1/", "four numbers"),
+        ("https://example.com:22/", "Port 22"),
+        ("https://example.com/a b", "Percent-encode"),
+    ],
+)
+def test_the_refusal_says_what_to_do_and_repeats_no_password(url, told):
+    with pytest.raises(EgressError) as caught:
+        read_url(url, PORTS)
+    assert told in caught.value.detail
+    assert "open-sesame" not in str(caught.value)
 
 
 @given(st.text(max_size=60) | st.from_regex(r"https?://[^/]{0,40}(/.{0,20})?"))
