@@ -60,6 +60,9 @@ def control_plane_environment(here: Surroundings) -> dict[str, str]:
         "WAYPOST_MASTER_KEY": here.master_key,
         "WAYPOST_HOST": HOST,
         "WAYPOST_PORT": str(here.port),
+        # What people try out on their own machine may lead back to it.
+        "WAYPOST_EGRESS_ALLOW": here.inherited.get("WAYPOST_EGRESS_ALLOW", "").strip()
+        or "127.0.0.1/32,::1/128",
         "WAYPOST_JOIN_TOKENS": ",".join(token for token in tokens if token),
         **_sandbox_control(here),
     }

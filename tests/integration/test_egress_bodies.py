@@ -227,11 +227,12 @@ async def test_the_certificate_must_be_for_the_host_that_the_customer_named(tmp_
 
 
 async def test_a_server_without_tls_is_told_as_such():
+    query = "key=" + "open-sesame"[::-1]  # the traceback shows lines of this file as well
     async with site(text) as there, gate(Book(plain=[[PUBLIC]])) as egress:
         with pytest.raises(EgressError) as caught:
-            async with egress.get(f"https://plain.example:{there.port}/?key=open-sesame", LIMITS):
+            async with egress.get(f"https://plain.example:{there.port}/?{query}", LIMITS):
                 pass
     assert caught.value.code == "url_tls"
     told = "".join(traceback.format_exception(caught.value))
     assert PUBLIC not in told
-    assert "open-sesame" not in told
+    assert query not in told
