@@ -78,6 +78,7 @@ END $$
 """
 
 # With the session go its credentials; then its fence, so that whatever its client still writes is refused.
+_FORGETS = "PERFORM whatsapp_store.forget_device(OLD.id::text, OLD.device_jid);"
 _END_SESSION = """
 CREATE OR REPLACE FUNCTION end_session() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -90,18 +91,7 @@ BEGIN
     RETURN NULL;
 END $$
 """
-
-_END_SESSION_BEFORE = """
-CREATE OR REPLACE FUNCTION end_session() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    DELETE FROM whatsapp_store.fences WHERE session_id = OLD.id::text;
-    IF OLD.worker_id IS NOT NULL THEN
-        PERFORM pg_notify('waypost_nudges', OLD.worker_id);
-    END IF;
-    RETURN NULL;
-END $$
-"""
+_END_SESSION_BEFORE = _END_SESSION.replace(_FORGETS, "")
 
 
 def upgrade() -> None:

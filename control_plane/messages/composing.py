@@ -48,14 +48,13 @@ _FORWARDED: Mapping[str, type[PlainContent]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
-    """`target` is the message that it does something to."""
+    """What goes out, and where to."""
 
     chat: str
     content: PlainContent
     reply_to: Quoted | None = None
     mentions: tuple[str, ...] = ()
     forwarded: bool = False
-    target: Message | None = None
 
     @property
     def kind(self) -> str:
@@ -99,7 +98,7 @@ class Composer:
 
 
 def react(target: Message, emoji: str) -> Composed:
-    return Composed(chat=target.chat_id, content=Reaction(target=key_of(target), emoji=emoji), target=target)
+    return Composed(chat=target.chat_id, content=Reaction(target=key_of(target), emoji=emoji))
 
 
 def edit(about: Message, text: str) -> Composed:
@@ -107,7 +106,7 @@ def edit(about: Message, text: str) -> Composed:
         raise AppError(
             Code.MESSAGE_NOT_CHANGEABLE, "Only texts and captions that this account sent can change."
         )
-    return Composed(chat=about.chat_id, content=Edit(target=key_of(about), text=text), target=about)
+    return Composed(chat=about.chat_id, content=Edit(target=key_of(about), text=text))
 
 
 def revoke(about: Message) -> Composed:
@@ -116,7 +115,7 @@ def revoke(about: Message) -> Composed:
             Code.MESSAGE_NOT_CHANGEABLE,
             "Only messages that this account sent can be deleted for everyone, and those of its own groups.",
         )
-    return Composed(chat=about.chat_id, content=Revoke(target=key_of(about)), target=about)
+    return Composed(chat=about.chat_id, content=Revoke(target=key_of(about)))
 
 
 def forward(about: Message, to: str) -> Composed:

@@ -17,12 +17,10 @@ from control_plane.messages.media import MediaLinks
 from control_plane.messages.models import Message
 from control_plane.messages.repository import MessageRepository
 from shared.files.errors import MediaCode, MediaError
-from shared.files.storage import ObjectStorage
+from shared.files.storage import ObjectStorage, disposition
 
 Range = Annotated[str, HeaderParameter(name="Range", max_length=100)]
 _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
-# What a browser may show in place; a stranger's page must not run under our address.
-_SHOWN = ("image/jpeg", "image/png", "image/webp", "image/gif", "audio/", "video/")
 
 
 class MediaController(Controller):
@@ -91,11 +89,11 @@ async def _all(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 
 def _headers(message: Message, length: int) -> dict[str, str]:
-    shown = str((message.media or {})["contentType"]).startswith(_SHOWN)
+    how = disposition(str((message.media or {})["contentType"]))
     name = quote(str(message.content.get("file_name") or message.whatsapp_message_id or "file")[:200])
     return {
         "Content-Length": str(length),
-        "Content-Disposition": f"{'inline' if shown else 'attachment'}; filename*=UTF-8''{name}",
+        "Content-Disposition": f"{how}; filename*=UTF-8''{name}",
         "Cache-Control": "private, max-age=3600",
         "Accept-Ranges": "bytes",
         "Content-Security-Policy": "sandbox; default-src 'none'",

@@ -20,8 +20,12 @@ _PART = 5 * 1024**2
 _PARTS_AT_ONCE = 2
 _PIECE = 256 * 1024
 _UNKNOWN = "application/octet-stream"
-# What a browser may show in place; all else it saves, so that nobody's page runs under the bucket's address.
+# What a browser may show in place; all else it saves, so that no stranger's page runs under our address.
 _SHOWN = ("image/jpeg", "image/png", "image/webp", "image/gif", "audio/", "video/")
+
+
+def disposition(content_type: str) -> str:
+    return "inline" if content_type.startswith(_SHOWN) else "attachment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +154,9 @@ class ObjectStorage:
         if self._place.folder is not None:
             # Folders keep none.
             return None
-        shown = stored.content_type.startswith(_SHOWN)
         return {
             "Content-Type": stored.content_type,
-            "Content-Disposition": "inline" if shown else "attachment",
+            "Content-Disposition": disposition(stored.content_type),
             "sha256": stored.sha256.hex(),
         }
 

@@ -1,11 +1,12 @@
 """The servers that `make run` and these tests stand on, each in a folder of its own."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -24,14 +25,14 @@ KINDS = [EmbeddedPostgres, EmbeddedValkey]
 
 # A parent that starts a server, says so, and waits to be killed.
 PARENT = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.valkey import EmbeddedValkey
 server = {"postgres": EmbeddedPostgres, "valkey": EmbeddedValkey}[sys.argv[1]](Path(sys.argv[2]))
 server.start()
 print(server.pid, flush=True)
-time.sleep(600)
+signal.pause()
 """
 
 
@@ -44,7 +45,7 @@ def kind(request: pytest.FixtureRequest) -> type[EmbeddedServer]:
 @pytest.fixture
 def stranger() -> Iterator[subprocess.Popen[bytes]]:
     """A process that has nothing to do with any server."""
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as process:
         yield process
         process.kill()
 
@@ -105,9 +106,10 @@ async def test_what_was_written_is_there_after_a_kill(start):
     server = start(EmbeddedPostgres, durable=True)
     connection = await asyncpg.connect(server.url)
     await connection.execute("CREATE TABLE kept (value text); INSERT INTO kept VALUES ('ü')")
-    os.kill(server.pid, signal.SIGKILL)
+    with _its_end(server.pid):
+        os.kill(server.pid, signal.SIGKILL)
     connection.terminate()
-    _until(lambda: not server.alive())
+    assert not server.alive()
     url = server.url
     server.start()
     assert server.url == url, "its clients know only the old address"
@@ -127,8 +129,8 @@ async def test_a_server_at_work_is_adopted(kind, start):
 async def test_a_killed_parent_leaves_nothing_and_the_next_start_works(kind, start, parent):
     pid = int(parent.stdout.readline())
     assert is_running(pid)
-    parent.kill()
-    _until(lambda: not is_running(pid))
+    with _its_end(pid):
+        parent.kill()
     server = start(kind)
     assert server.pid != pid
     assert await _serves(server)
@@ -206,8 +208,13 @@ def _holds(path: Path, text: str) -> bool:
     return text.encode() in path.read_bytes()
 
 
-def _until(condition: Callable[[], bool], within: float = 5.0) -> None:
-    end = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < end, f"not within {within:g} s"
-        time.sleep(0.01)
+@contextmanager
+def _its_end(pid: int, within: float = 5.0) -> Iterator[None]:
+    """Left when the process has ended, whoever its parent is."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        yield
+        ended, _, _ = select.select([descriptor], [], [], within)
+        assert ended, f"not within {within:g} s"
+    finally:
+        os.close(descriptor)

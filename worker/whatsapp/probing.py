@@ -64,5 +64,6 @@ class Probing:
             milliseconds = await self._ask(self.patience)
         except NotConnected:
             self._found(Look.DOWN, 0.0)
-        else:
-            self._found(*((Look.SILENT, 0.0) if milliseconds is None else (Look.ANSWERED, milliseconds)))
+            return
+        look = Look.SILENT if milliseconds is None else Look.ANSWERED
+        self._found(look, milliseconds or 0.0)
