@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from shared.contracts import told as words
+from shared.contracts.messages import Edit, MessageKey
 from shared.session_state import Reason, SessionState
 from tests.factories import Person
 from tests.fleet_client import CONNECTED, PEER, Fleet, connect, messages, qr, received, seen, shown, text
@@ -259,3 +260,23 @@ async def count_of_events(person: Person, kind: str, expected: int) -> int:
 
     await until(all_there)
     return len(found)
+
+
+async def test_only_who_wrote_a_message_may_change_it(fleet: Fleet):
+    person, worker = await fleet.owner(), await fleet.worker()
+    session = await fleet.running(person)
+    group, author, other = "120363000000000000@g.us", "1@lid", "2@lid"
+    target = MessageKey(whatsapp_id="3EB0ONE", sender=author)
+    change = Edit(target=target, text="changed")
+    await worker.tell(
+        session,
+        1,
+        CONNECTED,
+        text("as it was", "3EB0ONE", chat=group, sender=author),
+        text("", "3EB0TWO", chat=group, sender=other, content=change),
+    )
+    texts = {one["whatsappMessageId"]: one["text"] for one in await messages(person, session)}
+    assert texts["3EB0ONE"] == "as it was"
+    await worker.tell(session, 1, text("", "3EB0THREE", chat=group, sender=author, content=change))
+    texts = {one["whatsappMessageId"]: one["text"] for one in await messages(person, session)}
+    assert texts["3EB0ONE"] == "changed"
