@@ -1,7 +1,6 @@
 """The whole comparison: what no heartbeat can see is put right, and nothing else is touched."""
 
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -15,18 +14,7 @@ from control_plane.sessions.models import Session
 from control_plane.supervision.comparison import Comparison
 from control_plane.tiers.models import QuotaUsage
 from shared.ids import parse_public_id
-from tests import run_folder
 from tests.fleet_client import CONNECTED, Fleet, bare
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[Redis]:
-    """A keyspace that no other test uses."""
-    client = Redis.from_url(run_folder.servers()["redis"], db=8)
-    await client.flushdb()
-    yield client
-    await client.flushdb()
-    await client.aclose()
 
 
 @pytest.fixture

@@ -1,26 +1,13 @@
 """The map of routes in Redis: kept by itself, emptied without harm, never older than the tables."""
 
 import uuid
-from collections.abc import AsyncIterator
 
-import pytest
 from redis.asyncio import Redis
 
 from control_plane.db.engine import Database
 from control_plane.fleet.routing import Route, Routes
 from control_plane.supervision.route_map import RouteMap
-from tests import run_folder
 from tests.factories import People
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[Redis]:
-    """A keyspace that no other test uses."""
-    client = Redis.from_url(run_folder.servers()["redis"], db=9)
-    await client.flushdb()
-    yield client
-    await client.flushdb()
-    await client.aclose()
 
 
 def route(session: uuid.UUID, epoch: int, worker: str = "worker-1") -> Route:
