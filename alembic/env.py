@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 import control_plane.models  # noqa: F401  (fills the metadata)
 from alembic import context
 from control_plane.db.base import Base
+from control_plane.db.migrations import of_the_models
 
 connection: Connection | None = context.config.attributes.get("connection")
 if connection is None:
@@ -14,6 +15,7 @@ context.configure(
     connection=connection,
     target_metadata=Base.metadata,
     compare_server_default=True,
+    include_name=of_the_models,
     transactional_ddl=True,
 )
 with context.begin_transaction():

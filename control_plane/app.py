@@ -24,7 +24,6 @@ from control_plane.dashboard.password_reset import PasswordResetPage
 from control_plane.events.controller import EventController
 from control_plane.events.places import Places
 from control_plane.events.stream import EventSource
-from control_plane.fleet.routing import Routes
 from control_plane.http import openapi
 from control_plane.http.documentation import DocumentationController
 from control_plane.http.pagination import Cursors
@@ -32,16 +31,27 @@ from control_plane.http.pipeline import Pipeline
 from control_plane.http.problems import render
 from control_plane.http.request_context import RequestContext
 from control_plane.http.transactions import provide_tenant_session
+from control_plane.messages.acquaintance import Acquaintance
 from control_plane.messages.analytics_controller import SessionAnalyticsController
 from control_plane.messages.answering import Answering
+from control_plane.messages.asked_files import AskedFiles
 from control_plane.messages.asking import Asking
 from control_plane.messages.bodies import SendBody, SendBodySchema, decode_send_body
+from control_plane.messages.broadcasts.controller import BroadcastController
+from control_plane.messages.broadcasts.opt_out_controller import OptOutController
+from control_plane.messages.broadcasts.service import Broadcasts
 from control_plane.messages.chat_controller import ChatController
+from control_plane.messages.contact_controller import ContactController
 from control_plane.messages.controller import MessageController
-from control_plane.messages.handing_over import HandingOver
+from control_plane.messages.detail_controller import DetailController
+from control_plane.messages.erasure_controller import ErasureController
+from control_plane.messages.export_controller import ExportController
 from control_plane.messages.media import MediaLinks
 from control_plane.messages.media_controller import MediaController
+from control_plane.messages.outgoing_files import OutgoingFiles
 from control_plane.messages.pace import Pace, PaceKeeper
+from control_plane.messages.queue.controller import QueueController
+from control_plane.messages.queue.upkeep import Queue
 from control_plane.messages.reading import Reading
 from control_plane.messages.sending import Sending
 from control_plane.observability.controller import HealthController
@@ -83,9 +93,16 @@ def litestar_app(parts: Parts) -> Litestar:
             # Both have methods of /v1/sessions/{id}; the framework merges those within a router alone.
             Router(path="/", route_handlers=[SessionController, WishController]),
             SessionAnalyticsController,
-            MessageController,
+            # As above, with the methods of /v1/sessions/{id}/messages.
+            Router(path="/", route_handlers=[MessageController, ErasureController]),
+            ExportController,
+            QueueController,
+            BroadcastController,
+            OptOutController,
             ChatController,
+            ContactController,
             MediaController,
+            DetailController,
             SandboxController,
             JoinTokenController,
             SessionMoveController,
@@ -126,11 +143,10 @@ def litestar_app(parts: Parts) -> Litestar:
 
 
 def _injected(parts: Parts) -> dict[str, Any]:
-    handing_over = HandingOver(parts.database, parts.worker_client, Routes(parts.redis))
     links = MediaLinks(parts.keyring)
     settings = parts.settings
     pace = Pace(settings.recipient_messages_per_minute, settings.session_messages_per_minute)
-    asking = Asking(parts.database, parts.keyring, handing_over)
+    asking = Asking(parts.database, parts.keyring, parts.handing_over)
     return {
         "settings": parts.settings,
         "database": parts.database,
@@ -149,12 +165,23 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "nudges": parts.nudges,
         "probes": parts.probes,
         "emulator": parts.emulator,
-        "sending": Sending(parts.database, parts.keyring, handing_over, PaceKeeper(parts.limiter, pace)),
+        "sending": Sending(
+            parts.database,
+            parts.keyring,
+            parts.outboxes,
+            PaceKeeper(parts.limiter, pace),
+            settings.send_wait_seconds,
+        ),
+        "queue": Queue(parts.database, parts.keyring),
+        "broadcasts": Broadcasts(parts.database, parts.keyring, settings.broadcast_messages_per_minute),
         "asking": asking,
+        "acquaintance": Acquaintance(parts.database),
         "links": links,
+        "outgoing_files": OutgoingFiles(parts.database, parts.keyring, parts.storage, parts.egress),
         "answering": Answering(parts.redis, links),
         "storage": parts.storage,
         "reading": Reading(parts.database, parts.keyring, asking),
+        "asked_files": AskedFiles(parts.database, parts.keyring, asking),
         "event_source": EventSource(parts.database, Places(parts.keyring), parts.tail, parts.credentials),
     }
 
@@ -185,6 +212,7 @@ def _lifespan(parts: Parts) -> Any:
         try:
             yield
         finally:
+            await parts.outboxes.stop()
             for part in (parts.nudges, parts.probes, parts.replica_beat):
                 await part.stop()
             await parts.tail.stop()

@@ -14,8 +14,19 @@ from control_plane.db.engine import Database, SystemSite
 from control_plane.db.periodic import Job, PeriodicWork
 from control_plane.db.revocations import PurgedRevocations
 from control_plane.fleet.routing import Routes
+from control_plane.fleet.tokens import WorkerTokens
+from control_plane.fleet.worker_client import WorkerClient
 from control_plane.http.idempotency import ExpiredKeys
 from control_plane.keyring import Keyring
+from control_plane.messages.broadcasts.feeding import Feeding
+from control_plane.messages.erasing import ErasingLoop
+from control_plane.messages.handing_over import HandingOver
+from control_plane.messages.months import keep_months
+from control_plane.messages.queue.clockwork import Clockwork
+from control_plane.messages.queue.late_results import LateResults
+from control_plane.messages.queue.outboxes import Outboxes, sender_of
+from control_plane.messages.removals import RemovalLoop
+from control_plane.messages.retention import Retention
 from control_plane.redis_map import connect
 from control_plane.settings import Settings
 from control_plane.supervision.comparison import Comparison
@@ -23,11 +34,12 @@ from control_plane.supervision.rebalancing import Rebalancing
 from control_plane.supervision.route_map import RouteMap
 from control_plane.supervision.sweeper import Sweeper
 from control_plane.supervision.upkeep import Upkeep
+from shared.files.storage import ObjectStorage
 
 log = structlog.get_logger(__name__)
 
 
-def jobs(database: Database, settings: Settings, routes: Routes) -> list[Job]:
+def jobs(database: Database, settings: Settings, routes: Routes, late: LateResults) -> list[Job]:
     upkeep = Upkeep(database, Keyring(settings.master_keys), settings.unused_session_days)
 
     async def expired_credentials() -> int:
@@ -53,6 +65,10 @@ def jobs(database: Database, settings: Settings, routes: Routes) -> list[Job]:
         Job("expired-codes", timedelta(minutes=1), upkeep.expired_codes),
         Job("comparison", timedelta(minutes=5), comparison.run),
         Job("unused-sessions", timedelta(days=1), upkeep.unused_sessions),
+        Job("late-results", timedelta(seconds=5), late.run),
+        Job("message-months", timedelta(days=1), lambda: keep_months(database)),
+        # Each run ends soon; the next one goes on.
+        Job("old-messages", timedelta(minutes=15), Retention(database).run),
     ]
 
 
@@ -77,17 +93,32 @@ async def run(settings: Settings) -> None:
 async def run_loops(settings: Settings, database: Database, stopping: asyncio.Event) -> None:
     redis = connect(settings.redis_url.reveal())
     routes = Routes(redis)
-    periodic = PeriodicWork(database, jobs(database, settings, routes))
+    client = WorkerClient(WorkerTokens(Keyring(settings.master_keys)))
+    sender = sender_of(settings, database, redis, client, HandingOver(database, client, routes))
+    outboxes, clockwork = Outboxes(sender), Clockwork(database)
+    feeding = Feeding(database, settings.bulk_seconds, sender.hint)
+    late = LateResults(database, sender.journals)
+    periodic = PeriodicWork(database, jobs(database, settings, routes, late))
     await _registered(periodic, stopping)
-    mail = MailLoop(database, Keyring(settings.master_keys), settings)
+    storage = ObjectStorage.from_url(settings.media_url.reveal())
+    loops = [
+        periodic.loop,
+        MailLoop(database, Keyring(settings.master_keys), settings).loop,
+        RemovalLoop(database, storage).loop,
+        ErasingLoop(database).loop,
+        feeding.loop,
+    ]
     sweeper = Sweeper(database, lease_seconds=settings.lease_seconds, brake_seconds=settings.brake_seconds)
     route_map = RouteMap(database, routes)
-    log.info("background_started", loops=[periodic.loop.name, mail.loop.name, sweeper.name, route_map.name])
+    log.info("background_started", loops=[*(loop.name for loop in loops), sweeper.name, route_map.name])
     async with asyncio.TaskGroup() as group:
-        for claim_loop in (periodic.loop, mail.loop):
+        for claim_loop in loops:
             group.create_task(claim_loop.run(stopping), name=claim_loop.name)
+        group.create_task(outboxes.run(stopping), name=outboxes.loop.name)
+        group.create_task(clockwork.run(stopping), name=clockwork.name)
         group.create_task(sweeper.run(stopping), name=sweeper.name)
         group.create_task(route_map.run(stopping), name=route_map.name)
+    await client.close()
     await redis.aclose()
     log.info("background_stopped")
 

@@ -13,13 +13,18 @@ from control_plane.accounts.refresh_tokens import RefreshTokens
 from control_plane.accounts.sign_in import SignIn
 from control_plane.db.engine import Database
 from control_plane.db.revocations import RevocationFeed
+from control_plane.egress.gate import Egress
 from control_plane.events.tail import Tail
 from control_plane.fleet.counters import FleetCounters
 from control_plane.fleet.repository import FleetRepository
+from control_plane.fleet.routing import Routes
 from control_plane.fleet.tokens import WorkerTokens
 from control_plane.fleet.worker_client import WorkerClient
 from control_plane.http.limiter import FallbackLimiter
 from control_plane.keyring import Keyring
+from control_plane.messages.broadcasts.opt_outs import OptOutWords
+from control_plane.messages.handing_over import HandingOver
+from control_plane.messages.queue.outboxes import Outboxes, sender_of
 from control_plane.observability.fleet_figures import FleetFigures
 from control_plane.observability.health import Health
 from control_plane.observability.metrics import PeriodicWorkCollector, new_registry
@@ -60,10 +65,14 @@ class Parts:
     nudges: Nudges
     probes: Probes
     replica_beat: ReplicaBeat
+    handing_over: HandingOver
+    outboxes: Outboxes
     emulator: Emulator
     storage: ObjectStorage
+    egress: Egress
 
     async def close(self) -> None:
+        await self.egress.close()
         await self.worker_client.close()
         await self.emulator.close()
         await self.redis.aclose()
@@ -104,8 +113,10 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
     fleet_figures = FleetFigures(database, read_fleet)
     registry.register(fleet_figures)
     database.carried[StateTimes.KEY] = StateTimes(registry)
+    database.carried[OptOutWords.KEY] = OptOutWords(settings.opt_out_words)
     worker_tokens = WorkerTokens(keyring)
     worker_client, nudges = WorkerClient(worker_tokens), Nudges(database.dsn)
+    handing_over = HandingOver(database, worker_client, Routes(redis))
     return Parts(
         settings=settings,
         database=database,
@@ -127,8 +138,11 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
         nudges=nudges,
         probes=Probes(database, worker_client, nudges),
         replica_beat=ReplicaBeat(database, settings.lease_seconds),
+        handing_over=handing_over,
+        outboxes=Outboxes(sender_of(settings, database, redis, worker_client, handing_over)),
         emulator=Emulator(settings),
         storage=_storage(settings),
+        egress=Egress.of(settings),
     )
 
 

@@ -15,6 +15,13 @@ from shared.redaction import Secret
 
 __all__ = ["Deployment", "LogFormat", "Registration", "Settings", "SettingsError"]
 
+# Each as a whole message, of any case, says in one of the larger languages that somebody wants no more of it.
+_OPT_OUT_WORDS = (
+    *("STOP", "UNSUBSCRIBE", "STOPP", "STOP ALL", "ABMELDEN", "BAJA", "PARAR", "SAIR"),
+    *("CANCELAR SUSCRIPCIÓN",),
+    *("DÉSABONNER", "ARRÊT", "CANCELLAMI", "AFMELDEN", "BERHENTI", "СТОП", "ОТПИСАТЬСЯ", "توقف", "रोकें"),
+)
+
 
 class Networks:
     """A list of networks that can be asked whether an address is in it."""
@@ -81,6 +88,11 @@ class Settings:
     media_url: Secret
     recipient_messages_per_minute: int
     session_messages_per_minute: int
+    send_wait_seconds: float
+    journal_patience_seconds: float
+    bulk_seconds: float
+    broadcast_messages_per_minute: int
+    opt_out_words: tuple[str, ...]
     unused_session_days: int
     sandbox_control_url: str
     sandbox_control_token: Secret | None
@@ -148,6 +160,15 @@ def read_settings(reader: EnvironmentReader) -> Settings:
         session_messages_per_minute=reader.integer(
             "WAYPOST_SESSION_MESSAGES_PER_MINUTE", 120, minimum=1, maximum=1_000_000
         ),
+        send_wait_seconds=reader.seconds("WAYPOST_SEND_WAIT_SECONDS", 10, minimum=0.1, maximum=60),
+        journal_patience_seconds=reader.seconds(
+            "WAYPOST_JOURNAL_PATIENCE_SECONDS", 10, minimum=0, maximum=600
+        ),
+        bulk_seconds=reader.seconds("WAYPOST_BULK_SECONDS", 3, minimum=0, maximum=3600),
+        broadcast_messages_per_minute=reader.integer(
+            "WAYPOST_BROADCAST_MESSAGES_PER_MINUTE", 60, minimum=1, maximum=100_000
+        ),
+        opt_out_words=reader.items("WAYPOST_OPT_OUT_WORDS") or _OPT_OUT_WORDS,
         unused_session_days=reader.integer("WAYPOST_UNUSED_SESSION_DAYS", 30, minimum=1, maximum=3650),
         sandbox_control_url=reader.url("WAYPOST_SANDBOX_CONTROL_URL", ("http", "https")).rstrip("/"),
         sandbox_control_token=reader.secret("WAYPOST_SANDBOX_CONTROL_TOKEN"),

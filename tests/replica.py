@@ -48,7 +48,8 @@ class Replica:
 
 
 async def _note_secrets(response: httpx.Response) -> None:
-    if "json" in response.headers.get("content-type", ""):
+    kind = response.headers.get("content-type", "")
+    if "json" in kind and "ndjson" not in kind:
         await response.aread()
         if response.request.url.path.startswith("/v1/"):
             run_folder.note_secrets_of(response.json())

@@ -4,7 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from shared.contracts.commands import (
+    Attempt,
+    Attempts,
+    AttemptsSeen,
     CommandAnswer,
+    FileWish,
     NumberSeen,
     NumbersWish,
     Outcome,
@@ -13,10 +17,11 @@ from shared.contracts.commands import (
     TypingWish,
     Wish,
 )
-from shared.contracts.messages import OutgoingMessage
+from shared.contracts.messages import OutgoingMessage, StoredFile
+from shared.files.errors import MediaError
 from worker.agent import Agent
 from worker.engines.words import FindNumbers, MarkRead, Send, SetTyping
-from worker.whatsapp.port import NotConnected, Refused, Typing, Uncertain
+from worker.whatsapp.port import Limited, NotConnected, Refused, Typing, Uncertain
 
 
 async def obey(agent: Agent, session: str, wish: Wish) -> CommandAnswer:
@@ -26,22 +31,61 @@ async def obey(agent: Agent, session: str, wish: Wish) -> CommandAnswer:
     without_lease = agent.shares_its_store and agent.lease.over
     if spec is None or without_lease or not agent.board.runs(session, wish.epoch):
         return CommandAnswer(outcome=Outcome.NOT_HERE)
+    if isinstance(wish, SendWish):
+        return await _send_once(agent, session, wish)
+    return await _answered(_COMMANDS[type(wish)](agent, session, wish))
+
+
+async def look_up(agent: Agent, asked: Attempts) -> AttemptsSeen:
+    """Of any session, whether it runs here now or not."""
+    return AttemptsSeen(seen=tuple([await agent.node.journal.ask(attempt) for attempt in asked.asked]))
+
+
+async def _answered(work: Awaitable[CommandAnswer]) -> CommandAnswer:
     try:
-        return await _COMMANDS[type(wish)](agent, session, wish)
+        return await work
     except NotConnected:
         return CommandAnswer(outcome=Outcome.NOT_CONNECTED)
+    except Limited as error:
+        return CommandAnswer(outcome=Outcome.LIMITED, words=str(error))
     except Refused as error:
         return CommandAnswer(outcome=Outcome.REFUSED, words=str(error))
+    except MediaError as error:
+        return CommandAnswer(outcome=Outcome.REFUSED, words=error.words, code=error.code.value)
     except Uncertain as error:
         return CommandAnswer(outcome=Outcome.UNCERTAIN, words=str(error))
 
 
+async def _send_once(agent: Agent, session: str, wish: SendWish) -> CommandAnswer:
+    """Begun in the journal, then sent, then ended there: whatever is lost on the way can be asked for."""
+    journal = agent.node.journal
+    attempt = Attempt(message_id=wish.message_id, attempt=wish.attempt, session_id=session, epoch=wish.epoch)
+    known = await journal.begin(attempt)
+    if known is not None:
+        return known
+    answer = CommandAnswer(outcome=Outcome.UNCERTAIN, words="the worker failed while it was sent")
+    try:
+        answer = await _answered(_send(agent, session, wish))
+    finally:
+        await journal.end(attempt, answer)
+    return answer
+
+
 async def _send(agent: Agent, session: str, wish: SendWish) -> CommandAnswer:
-    message = OutgoingMessage(
-        content=wish.content, reply_to=wish.reply_to, mentions=wish.mentions, forwarded=wish.forwarded
+    if isinstance(wish.content, StoredFile):
+        sent = await agent.node.files.send_stored(session, wish, wish.content)
+    else:
+        message = OutgoingMessage(
+            content=wish.content, reply_to=wish.reply_to, mentions=wish.mentions, forwarded=wish.forwarded
+        )
+        sent = await agent.node.engines.send(session, Send(recipient=wish.recipient, message=message))
+    return CommandAnswer(
+        outcome=Outcome.DONE,
+        whatsapp_id=sent.whatsapp_id,
+        timestamp=sent.timestamp,
+        phone=sent.phone,
+        lid=sent.lid,
     )
-    sent = await agent.node.engines.send(session, Send(recipient=wish.recipient, message=message))
-    return CommandAnswer(outcome=Outcome.DONE, whatsapp_id=sent.whatsapp_id, timestamp=sent.timestamp)
 
 
 async def _find(agent: Agent, session: str, wish: NumbersWish) -> CommandAnswer:
@@ -64,9 +108,18 @@ async def _read(agent: Agent, session: str, wish: ReadWish) -> CommandAnswer:
     return CommandAnswer(outcome=Outcome.DONE)
 
 
+async def _fetch(agent: Agent, session: str, wish: FileWish) -> CommandAnswer:
+    """It may take long: begun is enough."""
+    spec = agent.node.engines.spec_of(session)
+    if spec is None:
+        return CommandAnswer(outcome=Outcome.NOT_HERE)
+    agent.node.files.fetch_again(spec, wish)
+    return CommandAnswer(outcome=Outcome.DONE)
+
+
 _COMMANDS: Mapping[type, Callable[[Agent, str, Any], Awaitable[CommandAnswer]]] = {
-    SendWish: _send,
     NumbersWish: _find,
     TypingWish: _type,
     ReadWish: _read,
+    FileWish: _fetch,
 }

@@ -8,9 +8,18 @@ from typing import Any
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from shared.contracts.messages import FileKind, MessageKey, OutgoingMessage, ReceivedFile, Sent
+from shared.contracts.commands import FileWish, SendWish
+from shared.contracts.messages import (
+    FileKind,
+    MessageKey,
+    OutgoingMessage,
+    ReceivedFile,
+    ReceivedMessage,
+    Sent,
+    StoredFile,
+)
 from shared.contracts.told import FileKept, FileNotKept, MessageReceived, StateSeen, Told
-from shared.files.errors import MediaError
+from shared.files.errors import MediaCode, MediaError
 from shared.files.storage import ObjectStorage
 from shared.session_state import SessionState
 from worker.engines.fleet import FleetOfEngines
@@ -38,7 +47,7 @@ _patiently = retry(
 
 
 class Files:
-    """`tell` takes what became of a received file, and the position of its message in the spool."""
+    """`tell` takes what became of a received file, and its message's position in the spool, if any."""
 
     def __init__(
         self,
@@ -48,17 +57,18 @@ class Files:
         shelf: Shelf,
         storage: ObjectStorage,
         ffmpeg: Ffmpeg | None,
-        tell: Callable[[SessionSpec, Told, int], None],
+        tell: Callable[[SessionSpec, Told, int | None], None],
     ) -> None:
         self._engines = engines
         self._spool = spool
         self._shelf = shelf
         self._tell = tell
+        self._storage = storage
         self._limits = Limits()
         self._preparer = Preparer(shelf, ffmpeg, self._limits)
         self._keeper = Keeper(shelf, storage, limits=self._limits, gone=(Gone,))
         # By the position of the message: what is under way is not begun twice.
-        self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._under_way: dict[int | FileWish, asyncio.Task[None]] = {}
         self._resuming: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -77,6 +87,29 @@ class Files:
             message = OutgoingMessage(content=content)
             return await self._engines.send(session, Send(recipient=recipient, message=message))
 
+    async def send_stored(self, session: str, wish: SendWish, file: StoredFile) -> Sent:
+        """`file` is the wish's content. MediaError: nothing was sent, for a reason that its words tell."""
+        async with self._shelf.tray() as tray:
+            source = self._storage.get(file.key)
+            taken = await take_in(tray, source, self._limits.taken_in(file.kind), announced=file.size)
+            if taken.sha256 != file.sha256:
+                raise MediaError(MediaCode.FILE_ALTERED, "The stored file is not the one that was handed in.")
+            content = await self._preparer.prepare(
+                file.kind,
+                taken.path,
+                mimetype=file.mimetype,
+                file_name=file.file_name,
+                caption=file.caption,
+                view_once=file.view_once,
+                gif=file.gif,
+                note=file.note,
+                convert=file.convert,
+            )
+            message = OutgoingMessage(
+                content=content, reply_to=wish.reply_to, mentions=wish.mentions, forwarded=wish.forwarded
+            )
+            return await self._engines.send(session, Send(recipient=wish.recipient, message=message))
+
     def heard(self, spec: SessionSpec, told: Told, written: "asyncio.Future[int] | None") -> None:
         """A file is fetched at once, and again at each new connection until its fate is known."""
         if self._closed:
@@ -88,6 +121,21 @@ class Files:
         elif isinstance(told, MessageReceived) and written is not None:
             message = told
             written.add_done_callback(lambda done: self._begin(spec, message, done))
+
+    def fetch_again(self, spec: SessionSpec, wish: FileWish) -> None:
+        """Somebody asks for it; unlike a new one it is tried once, and they may ask again."""
+        if wish in self._under_way or self._closed:
+            return
+        message = ReceivedMessage(
+            whatsapp_id=wish.message.whatsapp_id,
+            chat=wish.chat,
+            sender=wish.message.sender,
+            timestamp=0,
+            content=wish.content,
+        )
+        task = asyncio.ensure_future(self._keep(spec, MessageReceived(message=message), None))
+        self._under_way[wish] = task
+        task.add_done_callback(lambda _: self._under_way.pop(wish, None))
 
     async def close(self) -> None:
         self._closed = True
@@ -113,7 +161,7 @@ class Files:
             task = self._under_way[position] = asyncio.ensure_future(self._keep(spec, told, position))
             task.add_done_callback(lambda _: self._under_way.pop(position, None))
 
-    async def _keep(self, spec: SessionSpec, told: MessageReceived, position: int) -> None:
+    async def _keep(self, spec: SessionSpec, told: MessageReceived, position: int | None) -> None:
         message, content = told.message, told.message.content
         if not isinstance(content, ReceivedFile):
             return
@@ -135,7 +183,10 @@ class Files:
                 spec.session_id, message.whatsapp_id, fetch, content, content.ticket
             )
         except NotConnected:
-            return  # at the next connection
+            if position is None:
+                words = "The session was not connected. Ask for the file again when it is."
+                self._tell(spec, FileNotKept(**what, code="session_not_connected", words=words), None)
+            # Otherwise at the next connection.
         except MediaError as error:
             self._tell(spec, FileNotKept(**what, code=error.code.value, words=error.words), position)
         except Refused as error:

@@ -19,6 +19,7 @@ from worker.engines.pool import PoolOptions
 from worker.engines.process import EngineKind
 from worker.engines.session_spec import SessionSpec
 from worker.files import Files
+from worker.journal import Journal
 from worker.media.shelf import Shelf
 from worker.settings import NodeSettings
 from worker.spool import Spool
@@ -40,6 +41,7 @@ class Node:
         self.subscribers: list[Subscriber] = []
         self.recorders: list[Recorder] = []
         self.spool = Spool(settings.data_dir / "spool.sqlite3")
+        self.journal = Journal(settings.data_dir / "journal.sqlite3")
         self.store: Store = (
             PostgresStore(settings.store_url)
             if settings.store_url is not None
@@ -54,6 +56,7 @@ class Node:
             lock = await lock_engines(self._settings.data_dir)
             stack.callback(os.close, lock)
             await stack.enter_async_context(self.spool)
+            await stack.enter_async_context(self.journal)
             self.engines = FleetOfEngines(
                 self._kinds(lock),
                 self._heard,
@@ -109,7 +112,7 @@ class Node:
         self.files.heard(spec, told, written)
         self._publish(spec, told, written)
 
-    def _tell(self, spec: SessionSpec, told: Told, settles: int) -> None:
+    def _tell(self, spec: SessionSpec, told: Told, settles: int | None) -> None:
         self._publish(spec, told, self.spool.append(spec.session, spec.epoch, told, settles=settles))
 
     def _publish(self, spec: SessionSpec, told: Told, written: Written | None) -> None:

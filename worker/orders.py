@@ -148,6 +148,7 @@ class Orders:
             await self._node.engines.stop(session)
         if self.takes_none or not self._board.runs(session, spec.epoch):
             return
+        await self._node.journal.runs(session, spec.epoch)
         self.pairing_phones.pop(session, None)
         if pairing_phone and spec.device_jid is None:
             self.pairing_phones[session] = pairing_phone

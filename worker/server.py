@@ -6,10 +6,10 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
-from shared.contracts.commands import Outcome, Reloading, Standing, Wish
+from shared.contracts.commands import Attempts, Outcome, Reloading, Standing, Wish
 from shared.internal_auth import SIGNATURE_HEADER, is_signed
 from worker.agent import Agent
-from worker.commands import obey
+from worker.commands import look_up, obey
 from worker.metrics import CONTENT_TYPE, metrics_of
 
 _LARGEST_BODY = 1 << 20
@@ -30,6 +30,7 @@ class Server:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/standing", self._standing)
         app.router.add_post("/reload", self._reload)
+        app.router.add_post("/attempts", self._attempts)
         app.router.add_post("/sessions/{session}/commands", self._command)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
 
@@ -86,6 +87,13 @@ class Server:
 
     async def _reload(self, _: web.Request) -> web.Response:
         return _answer(Reloading(sessions=self._known().reload()))
+
+    async def _attempts(self, request: web.Request) -> web.Response:
+        try:
+            asked = msgspec.json.decode(await request.read(), type=Attempts)
+        except msgspec.MsgspecError as error:
+            return _problem(400, "invalid_body", str(error))
+        return _answer(await look_up(self._known(), asked))
 
     async def _command(self, request: web.Request) -> web.Response:
         try:

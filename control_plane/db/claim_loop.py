@@ -60,6 +60,15 @@ class ClaimLoop:
             if self._running:
                 await asyncio.wait(self._running)
 
+    def adopt(self, claim: Claim, handle: Callable[[Claim], Awaitable[None]]) -> None:
+        """Work that was claimed elsewhere in this process: kept, retried and ended like all other."""
+        self._begin(claim, handle)
+
+    async def finished(self) -> None:
+        """What is in flight is brought to its end."""
+        while self._running:
+            await asyncio.wait(self._running)
+
     async def _take_some(self) -> bool:
         free = self._concurrency - len(self._running)
         if free <= 0:
@@ -71,17 +80,20 @@ class ClaimLoop:
             log.exception("claiming_failed", loop=self.name)
             return False
         for claim in claimed:
-            task = asyncio.create_task(self._work(claim))
-            self._running.add(task)
-            task.add_done_callback(self._finished)
+            self._begin(claim, self._handle)
         return bool(claimed)
+
+    def _begin(self, claim: Claim, handle: Callable[[Claim], Awaitable[None]]) -> None:
+        task = asyncio.create_task(self._work(claim, handle))
+        self._running.add(task)
+        task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._wake.set()
 
-    async def _work(self, claim: Claim) -> None:
-        work = asyncio.ensure_future(self._handle(claim))
+    async def _work(self, claim: Claim, handle: Callable[[Claim], Awaitable[None]]) -> None:
+        work = asyncio.ensure_future(handle(claim))
         renewal = asyncio.create_task(self._keep(claim, work))
         try:
             await work

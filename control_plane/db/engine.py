@@ -11,6 +11,7 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 
+from control_plane.db.direct import Direct
 from control_plane.settings import Settings
 from shared.ids import UserId
 
@@ -39,6 +40,8 @@ class SystemSite(StrEnum):
     SENDING = "sending"
     SANDBOX = "sandbox"
     SUPERVISION = "supervision"
+    FILE_REMOVALS = "file_removals"
+    ERASING = "erasing"
 
 
 class Database:
@@ -49,6 +52,7 @@ class Database:
         # What every session finds in its `info`, beside whose it is.
         self.carried: dict[str, object] = {}
         self._turn = asyncio.Lock()
+        self.direct = Direct(self.dsn, _server_settings(APP_ROLE, application), settings.database_pool)
         self._app = self._engine(APP_ROLE, application, settings.database_pool)
         self._system = self._engine(SYSTEM_ROLE, application, settings.database_pool)
         self._app_sessions = async_sessionmaker(self._app, expire_on_commit=False)
@@ -77,6 +81,7 @@ class Database:
             yield session
 
     async def close(self) -> None:
+        await self.direct.close()
         await self._app.dispose()
         await self._system.dispose()
 
@@ -86,13 +91,7 @@ class Database:
                 self.dsn,
                 timeout=5,
                 command_timeout=60,
-                server_settings={
-                    "role": role,
-                    "application_name": f"{application}:{role}",
-                    "statement_timeout": "30s",
-                    "idle_in_transaction_session_timeout": "60s",
-                    "jit": "off",
-                },
+                server_settings=_server_settings(role, application),
             )
 
         return create_async_engine(
@@ -103,6 +102,16 @@ class Database:
             pool_timeout=5,
             pool_recycle=1800,
         )
+
+
+def _server_settings(role: str, application: str) -> dict[str, str]:
+    return {
+        "role": role,
+        "application_name": f"{application}:{role}",
+        "statement_timeout": "30s",
+        "idle_in_transaction_session_timeout": "60s",
+        "jit": "off",
+    }
 
 
 @event.listens_for(Session, "after_begin")

@@ -25,6 +25,8 @@ class EventType(StrEnum):
     MESSAGE_SENT = "message.sent"
     MESSAGE_ACK = "message.ack"
     MESSAGE_FAILED = "message.failed"
+    MESSAGE_UNCERTAIN = "message.uncertain"
+    MESSAGE_CANCELLED = "message.cancelled"
     MESSAGE_REACTION = "message.reaction"
     MESSAGE_EDITED = "message.edited"
     MESSAGE_REVOKED = "message.revoked"
@@ -33,9 +35,12 @@ class EventType(StrEnum):
     CALL_RECEIVED = "call.received"
     GROUP_UPDATED = "group.updated"
     PRESENCE_UPDATED = "presence.updated"
+    QUEUE_PAUSED = "queue.paused"
     WEBHOOK_DISABLED = "webhook.disabled"
     QUOTA_REACHED = "quota.reached"
     BROADCAST_PROGRESS = "broadcast.progress"
+    CONTACT_OPTED_OUT = "contact.opted_out"
+    CONTACT_OPTED_IN = "contact.opted_in"
 
 
 class Envelope(msgspec.Struct, rename="camel", kw_only=True):

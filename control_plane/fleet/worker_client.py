@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from control_plane.fleet.models import Worker
 from control_plane.fleet.tokens import WorkerTokens
-from shared.contracts.commands import CommandAnswer, Reloading, Standing, Wish
+from shared.contracts.commands import Attempts, AttemptsSeen, CommandAnswer, Reloading, Standing, Wish
 from shared.internal_auth import SIGNATURE_HEADER, sign
 
 Answer = TypeVar("Answer")
@@ -78,18 +78,23 @@ class WorkerClient:
             await self._http.close()
 
     async def standing(self, worker: Address, within: float = 2.0) -> Standing:
-        return await self._ask_again(worker, "GET", "/standing", Standing, within)
+        return await self._ask_again(worker, "GET", "/standing", b"", Standing, within)
 
     async def reload(self, worker: Address, within: float = 5.0) -> Reloading:
-        return await self._ask_again(worker, "POST", "/reload", Reloading, within)
+        return await self._ask_again(worker, "POST", "/reload", b"", Reloading, within)
+
+    async def attempts(self, worker: Address, asked: Attempts, within: float) -> AttemptsSeen:
+        """Asked again, the journal says the same, or more."""
+        body = msgspec.json.encode(asked)
+        return await self._ask_again(worker, "POST", "/attempts", body, AttemptsSeen, within)
 
     async def command(self, worker: Address, session: str, wish: Wish, within: float) -> CommandAnswer:
         """Never repeated by itself: nobody could tell one message from two."""
         body = msgspec.json.encode(wish)
         return await self._ask(worker, "POST", f"/sessions/{session}/commands", body, CommandAnswer, within)
 
-    async def _ask_again(
-        self, worker: Address, method: str, path: str, answer: type[Answer], within: float
+    async def _ask_again(  # noqa: PLR0917 (the parts of a call, in their order)
+        self, worker: Address, method: str, path: str, body: bytes, answer: type[Answer], within: float
     ) -> Answer:
         """For what may reach the worker twice. A refusal is an answer as well, and is not asked for again."""
         tries = AsyncRetrying(
@@ -98,7 +103,7 @@ class WorkerClient:
             retry=retry_if_exception(_may_pass),
             reraise=True,
         )
-        return await tries(self._ask, worker, method, path, b"", answer, within)
+        return await tries(self._ask, worker, method, path, body, answer, within)
 
     async def _ask(  # noqa: PLR0917 (the parts of a call, in their order)
         self, worker: Address, method: str, path: str, body: bytes, answer: type[Answer], within: float

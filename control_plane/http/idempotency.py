@@ -4,6 +4,7 @@ A claim is committed before the work, and the answer is stored in the transactio
 crash in between leaves a claim that ends by itself and no effect, never an effect without an answer.
 """
 
+import asyncio
 import hashlib
 import re
 import uuid
@@ -11,9 +12,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
-from sqlalchemy import ForeignKey, Index, LargeBinary, delete, func, or_
+from sqlalchemy import ForeignKey, Index, LargeBinary, case, delete, func, or_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,6 +28,7 @@ from shared.ids import UserId, new_uuid
 
 KEPT_FOR = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
+_STATE = "waypost_idempotency"
 _KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
 
 
@@ -42,6 +45,8 @@ class IdempotencyRecord(HasCreationTime, Base):
     status: Mapped[int | None]
     headers: Mapped[dict[str, str] | None] = mapped_column(JSONB)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # What the request has made, where that is known before its answer is: who repeats it gets the same.
+    made: Mapped[uuid.UUID | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class IdempotencyRepository(TenantRepository):
         abandoned = (
             record.status.is_(None) & (record.claimed_until < now) & (record.fingerprint == fingerprint)
         )
+        expired = record.created_at < now - KEPT_FOR
         statement = new.on_conflict_do_update(
             index_elements=["user_id", "route", "key"],
             set_={
@@ -85,8 +91,9 @@ class IdempotencyRepository(TenantRepository):
                 "status": None,
                 "headers": None,
                 "body": None,
+                "made": case((expired, None), else_=record.made),
             },
-            where=or_(abandoned, record.created_at < now - KEPT_FOR),
+            where=or_(abandoned, expired),
         ).returning(record.token)
         return (await self.session.execute(statement)).scalar_one_or_none() is not None
 
@@ -104,7 +111,24 @@ class IdempotencyRepository(TenantRepository):
         return bool(result.rowcount)
 
     async def forget(self, claimed: Claimed) -> None:
-        await self.session.execute(self.delete(IdempotencyRecord).where(*_held(claimed)))
+        """Free for the next try at once; what it has made already stays known."""
+        held, record = _held(claimed), IdempotencyRecord
+        await self.session.execute(self.delete(record).where(*held, record.made.is_(None)))
+        over = func.clock_timestamp() - timedelta(seconds=1)
+        await self.session.execute(self.update(record).where(*held).values(claimed_until=over))
+
+
+class MadeRepository(TenantRepository):
+    """For what must not be made twice although its maker died before it could answer."""
+
+    async def made_before(self, claimed: Claimed) -> uuid.UUID | None:
+        record = IdempotencyRecord
+        query = self.select_columns(record, record.made).where(*_held(claimed))
+        found: uuid.UUID | None = await self.session.scalar(query)
+        return found
+
+    async def note(self, claimed: Claimed, made: uuid.UUID | None) -> None:
+        await self.session.execute(self.update(IdempotencyRecord).where(*_held(claimed)).values(made=made))
 
 
 class ExpiredKeys(SystemRepository):
@@ -142,18 +166,46 @@ async def claim(
         if await repository.claim(route, key, print_of_request, claimed.token):
             return claimed
         record = await repository.find(route, key)
-    if record is not None and record.fingerprint != print_of_request:
-        raise AppError(
+    if record is None or record.status is None or record.fingerprint != print_of_request:
+        raise _refusal(record.fingerprint if record is not None else print_of_request, print_of_request)
+    return Replay(record.status, record.headers or {}, record.body or b"")
+
+
+class InFlight:
+    """What this process is at: whoever comes second with a key of it need not ask the database."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[UserId, str, str], bytes] = {}
+        self._turns: WeakValueDictionary[tuple[UserId, str, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def claim(
+        self, database: Database, tenant: UserId, route: str, key: str, print_of_request: bytes
+    ) -> Claimed | Replay:
+        name = (tenant, route, key)
+        turn = self._turns.setdefault(name, asyncio.Lock())
+        async with turn:
+            if name in self._running:
+                raise _refusal(self._running[name], print_of_request)
+            claimed = await claim(database, tenant, route, key, print_of_request)
+            if isinstance(claimed, Claimed):
+                self._running[name] = print_of_request
+            return claimed
+
+    def done(self, tenant: UserId, claimed: Claimed) -> None:
+        self._running.pop((tenant, claimed.route, claimed.key), None)
+
+
+def _refusal(known: bytes, print_of_request: bytes) -> AppError:
+    if known != print_of_request:
+        return AppError(
             Code.IDEMPOTENCY_KEY_REUSED,
             "This Idempotency-Key was used with another request. Use a new key for a new request.",
         )
-    if record is None or record.status is None:
-        raise AppError(
-            Code.IDEMPOTENCY_IN_FLIGHT,
-            "The first request with this Idempotency-Key is still running. Try again in a moment.",
-            headers={"Retry-After": "1"},
-        )
-    return Replay(record.status, record.headers or {}, record.body or b"")
+    return AppError(
+        Code.IDEMPOTENCY_IN_FLIGHT,
+        "The first request with this Idempotency-Key is still running. Try again in a moment.",
+        headers={"Retry-After": "1"},
+    )
 
 
 async def release(database: Database, tenant: UserId, claimed: Claimed) -> None:
@@ -177,6 +229,16 @@ def without(names: Collection[str], body: bytes) -> bytes:
         return body
     document = msgspec.json.decode(body)
     return msgspec.json.encode({name: None if name in names else value for name, value in document.items()})
+
+
+def claim_of(scope: Any) -> Claimed | None:
+    """Of the request, where it has a key."""
+    claimed: Claimed | None = scope["state"].get(_STATE)
+    return claimed
+
+
+def remember(scope: Any, claimed: Claimed) -> None:
+    scope["state"][_STATE] = claimed
 
 
 def _held(claimed: Claimed) -> tuple[Any, ...]:

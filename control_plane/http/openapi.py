@@ -8,7 +8,10 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 
 from control_plane.errors import PROBLEM_MEDIA_TYPE, Code
+from control_plane.http.forms import FILE_PART, FORM, MESSAGE_PART
 from control_plane.http.principal import ANY_KEY, Access, Scope, access_of
+from shared.files.errors import readable_size
+from shared.files.limits import IN_JSON, LARGEST
 
 _DESCRIPTION = """\
 Waypost sends and receives WhatsApp messages for you.
@@ -111,6 +114,8 @@ def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler)
     operation["description"] = f"{own_words}\n\n{_who(rule)}" if own_words else _who(rule)
     if method == "POST" and not rule.public:
         operation.setdefault("parameters", []).append(_IDEMPOTENCY)
+    if rule.takes_files:
+        _take_forms(operation)
     if rule.unlimited:
         return
     refusals = [429, 500, 503]
@@ -120,10 +125,32 @@ def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler)
         refusals += [400, 422]
     if "requestBody" in operation:
         refusals += [409, 413]
+    if rule.takes_files:
+        refusals.append(415)
     if "{" in str(handler.paths):
         refusals.append(404)
     for status in sorted(refusals):
         operation["responses"][str(status)] = _refusal(status)
+
+
+def _take_forms(operation: dict[str, Any]) -> None:
+    """The same body, with the file beside it."""
+    content = operation["requestBody"]["content"]
+    content[FORM] = {
+        "schema": {
+            "type": "object",
+            "required": [MESSAGE_PART, FILE_PART],
+            "properties": {
+                MESSAGE_PART: content["application/json"]["schema"],
+                FILE_PART: {"type": "string", "contentMediaType": "application/octet-stream"},
+            },
+        },
+        "encoding": {MESSAGE_PART: {"contentType": "application/json"}},
+    }
+    operation["description"] += (
+        f" A file is fetched from `media.url`, stands in `media.base64` (at most {readable_size(IN_JSON)}),"
+        f" or is the part `{FILE_PART}` of a form (at most {readable_size(LARGEST)})."
+    )
 
 
 def _who(rule: Access) -> str:

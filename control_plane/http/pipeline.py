@@ -1,7 +1,7 @@
 """What every matched request passes, in this order: who, how often, once only, one transaction."""
 
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from litestar.enums import ScopeType
@@ -12,9 +12,11 @@ from control_plane.db.engine import Database
 from control_plane.errors import PROBLEM_MEDIA_TYPE, AppError, Code, problem
 from control_plane.http import authentication, idempotency, rate_limit, transactions
 from control_plane.http.authentication import Authenticator
+from control_plane.http.forms import FORM
 from control_plane.http.limiter import Limiter
 from control_plane.http.principal import Access, Principal, access_of
 from control_plane.http.problems import as_app_error
+from control_plane.http.request_bodies import RequestBody, again, body_with_file
 from control_plane.http.request_context import request_id
 from control_plane.http.transactions import RequestTransaction
 from control_plane.settings import Settings
@@ -35,6 +37,7 @@ class Pipeline:
         self._database = database
         self._authenticator = authenticator
         self._limiter = limiter
+        self._in_flight = idempotency.InFlight()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.WEBSOCKET:
@@ -47,13 +50,22 @@ class Pipeline:
         http["user"], http["auth"] = principal, rule
         answer = _Edge(send, transaction, await self._limit(http, rule, principal))
         try:
-            key = idempotency.read_key(headers) if principal and http["method"] == "POST" else None
-            if key is None or principal is None:
-                await self._app(scope, receive, answer)
-            else:
-                await self._once(http, receive, answer, key, _Caller(principal, rule, headers))
+            async with self._body(http, receive, headers, rule) as body:
+                key = idempotency.read_key(headers) if principal and http["method"] == "POST" else None
+                if key is None or principal is None:
+                    await self._app(scope, body.limited() if rule.takes_files else receive, answer)
+                else:
+                    await self._once(http, body, answer, key, _Caller(principal, rule, headers))
         finally:
             await transaction.close()
+
+    def _body(
+        self, scope: HTTPScope, receive: Receive, headers: dict[str, str], rule: Access
+    ) -> AbstractAsyncContextManager[RequestBody]:
+        most = self._settings.max_body_bytes
+        if rule.takes_files:
+            return body_with_file(scope, receive, headers, most)
+        return nullcontext(RequestBody(receive, most))
 
     async def _principal(self, headers: dict[str, str], rule: Access) -> Principal | None:
         if rule.public:
@@ -74,21 +86,26 @@ class Pipeline:
         return rate_limit.headers(verdicts)
 
     async def _once(
-        self, scope: HTTPScope, receive: Receive, answer: "_Edge", key: str, caller: "_Caller"
+        self, scope: HTTPScope, given: RequestBody, answer: "_Edge", key: str, caller: "_Caller"
     ) -> None:
-        body = await _whole_body(receive, self._settings.max_body_bytes)
+        body = await given.whole()
         content_type = caller.headers.get("content-type", "")
         print_of_request = idempotency.fingerprint(scope["query_string"], content_type, body)
+        if given.form is not None:
+            form = given.form.fingerprint()
+            print_of_request = idempotency.fingerprint(scope["query_string"], FORM, form)
         route = f"{scope['method']} {scope['path']}"
         tenant = caller.principal.user_id
-        claimed = await idempotency.claim(self._database, tenant, route, key, print_of_request)
+        claimed = await self._in_flight.claim(self._database, tenant, route, key, print_of_request)
         if isinstance(claimed, idempotency.Replay):
             await answer.replay(claimed)
             return
         answer.keep_answer_for(claimed, caller)
+        idempotency.remember(scope, claimed)
         try:
-            await self._app(scope, _again(body, receive), answer)
+            await self._app(scope, again(body, given.receive), answer)
         finally:
+            self._in_flight.done(tenant, claimed)
             if not answer.committed:
                 # What the handler wrote goes first: it may hold the lock of the very row that is released.
                 await answer.roll_back()
@@ -173,34 +190,6 @@ class _Edge:
         own = {**headers, **self._headers, "content-length": str(len(body))}
         await self._send({"type": "http.response.start", "status": status, "headers": _encoded(own)})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _whole_body(receive: Receive, limit: int) -> bytes:
-    chunks, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise AppError(Code.MALFORMED_REQUEST, "The request ended before its body.")
-        chunks.append(message["body"])
-        size += len(message["body"])
-        more = message["more_body"]
-        if size > limit:
-            raise AppError(Code.BODY_TOO_LARGE, f"The body may hold {limit} bytes at most.")
-    return b"".join(chunks)
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """The body was read for its fingerprint; the handler reads it once more."""
-    given = False
-
-    async def again() -> Any:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
 
 
 def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

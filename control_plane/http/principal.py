@@ -73,6 +73,8 @@ class Access:
     worker: bool = False
     # Fields of the answer that a replay of an idempotent request leaves out.
     shown_once: frozenset[str] = frozenset()
+    # A larger body, which may be a form with a file.
+    takes_files: bool = False
 
 
 ANY_KEY = "*"
@@ -94,8 +96,8 @@ UNLIMITED = Access(public=True, unlimited=True)
 WORKERS = Access(public=True, unlimited=True, worker=True)
 
 
-def scoped(scope: Scope | str) -> dict[str, Any]:
-    return access(Access(scope=scope))
+def scoped(scope: Scope | str, *, takes_files: bool = False) -> dict[str, Any]:
+    return access(Access(scope=scope, takes_files=takes_files))
 
 
 def access_of(options: Mapping[str, Any]) -> Access:

@@ -112,7 +112,7 @@ def _validation(exception: ValidationException) -> AppError:
     errors = []
     for entry in exception.extra if isinstance(exception.extra, list) else []:
         message = str(entry.get("message", "is not valid"))
-        errors.append({"pointer": _pointer(str(entry.get("key", "")), message), "detail": message})
+        errors.append({"pointer": pointer_of(str(entry.get("key", "")), message), "detail": message})
     if not errors:
         return AppError(Code.VALIDATION_FAILED, exception.detail)
     first = errors[0]
@@ -120,7 +120,7 @@ def _validation(exception: ValidationException) -> AppError:
     return AppError(Code.VALIDATION_FAILED, f"{where}{first['detail']}", errors=errors)
 
 
-def _pointer(key: str, message: str) -> str:
+def pointer_of(key: str, message: str) -> str:
     """msgspec names a missing or unknown field in its sentence, and any other field by its path."""
     path = key.removeprefix("$.").removeprefix("data.").replace("[", ".").replace("]", "")
     parts = [part for part in path.split(".") if part not in {"", "data", "$"}]

@@ -28,7 +28,7 @@ class Asking:
             check_connected(session)
         answer = await self._handing_over.give(session, make(session))
         refuse(answer)
-        if answer.outcome is Outcome.UNCERTAIN:
+        if answer.outcome in {Outcome.UNCERTAIN, Outcome.UNANSWERED}:
             raise AppError(
                 Code.WORKER_UNREACHABLE,
                 "WhatsApp did not answer in time. Ask again in a moment.",

@@ -9,12 +9,14 @@ from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 
 from control_plane.accounts.schemas import Body
+from control_plane.messages.file_bodies import (
+    Answering,
+    AnyFile,
+    MessageId,
+    Outgoing,
+    To,
+)
 
-To = Annotated[
-    str,
-    msgspec.Meta(min_length=1, max_length=100, description="A number with its country code, or a chat id"),
-]
-MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 LongText = Annotated[str, msgspec.Meta(min_length=1, max_length=65_536)]
 Emoji = Annotated[str, msgspec.Meta(max_length=50)]
 
@@ -52,17 +54,6 @@ class ReactionBody(Body):
     emoji: Emoji = ""
 
 
-class Outgoing(Body, tag_field="type"):
-    to: To
-
-
-class Answering(Outgoing):
-    """`replyTo` names a message of the same chat, by our id or WhatsApp's."""
-
-    reply_to: MessageId | None = None
-    mentions: Annotated[list[To], msgspec.Meta(max_length=1024)] = msgspec.field(default_factory=list)
-
-
 class SendText(Answering, kw_only=True, tag="text"):
     """Mentions name people whom the text names as @ and their number."""
 
@@ -86,7 +77,7 @@ class SendReaction(Outgoing, kw_only=True, tag="reaction"):
     reaction: ReactionBody
 
 
-AnyMessage = SendText | SendLocation | SendContact | SendPoll | SendReaction
+AnyMessage = SendText | SendLocation | SendContact | SendPoll | SendReaction | AnyFile
 
 
 class SendBody:

@@ -11,8 +11,9 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from control_plane.accounts.schemas import Answer, Body
 from control_plane.errors import AppError, Code
 from control_plane.http.principal import Access, Principal, Scope, scoped
+from control_plane.messages.acquaintance import Acquaintance
 from control_plane.messages.asking import Asking
-from control_plane.messages.chat_ids import parse_chat_id, phone_of
+from control_plane.messages.chat_ids import parse_any_chat_id, parse_chat_id, phone_of
 from control_plane.messages.reading import MOST_AT_ONCE, Reading
 from shared.contracts.commands import NumbersWish, TypingWish
 
@@ -62,7 +63,12 @@ class ChatController(Controller):
 
     @get("/contacts/check", summary="Whether a phone number has WhatsApp")
     async def check(
-        self, request: UserRequest, session_id: FromPath[str], asking: NamedDependency[Asking], phone: Phone
+        self,
+        request: UserRequest,
+        session_id: FromPath[str],
+        asking: NamedDependency[Asking],
+        acquaintance: NamedDependency[Acquaintance],
+        phone: Phone,
     ) -> NumberView:
         number = phone_of(parse_chat_id(phone, "/phone"))
         if number is None:
@@ -76,6 +82,8 @@ class ChatController(Controller):
         )
         found = next(iter(answer.numbers), None)
         exists = found is not None and found.exists
+        if found is not None and found.lid:
+            await acquaintance.learn(request.user, session_id, phone_of(found.chat) or number, found.lid)
         return NumberView(
             phone=number,
             exists=exists,
@@ -111,5 +119,5 @@ class ChatController(Controller):
         data: JSONBody[ReadBody | None] = None,
     ) -> ReadView:
         only = data.message_ids if data is not None else None
-        chat = parse_chat_id(chat_id, "/chatId")
+        chat = parse_any_chat_id(chat_id, "/chatId")
         return ReadView(read=await reading.read(request.user, session_id, chat, only))

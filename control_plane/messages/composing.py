@@ -1,6 +1,8 @@
 """From what people ask to what a client sends: whom it names, what it answers, every word of it checked."""
 
+import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +20,10 @@ from control_plane.messages.bodies import (
     SendText,
 )
 from control_plane.messages.chat_ids import parse_chat_id, phone_of
+from control_plane.messages.contact_repository import ContactRepository
+from control_plane.messages.forwarded_files import WITH_FILES
 from control_plane.messages.models import Message
 from control_plane.messages.repository import MessageRepository
-from control_plane.sessions.models import Session
 from shared.contracts.messages import (
     ContactCard,
     Contacts,
@@ -32,6 +35,7 @@ from shared.contracts.messages import (
     Quoted,
     Reaction,
     Revoke,
+    StoredFile,
     Text,
 )
 from shared.ids import parse_public_id
@@ -46,6 +50,9 @@ _FORWARDED: Mapping[str, type[PlainContent]] = {
 }
 
 
+Reads = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
     """What goes out, and where to."""
@@ -58,22 +65,27 @@ class Composed:
 
     @property
     def kind(self) -> str:
+        if isinstance(self.content, StoredFile):
+            return self.content.kind.value
         tag = str(self.content.__struct_config__.tag)
         return "contact" if tag == "contacts" else tag
 
     @property
     def text(self) -> str | None:
+        if isinstance(self.content, StoredFile):
+            return self.content.caption or None
         return getattr(self.content, "text", None)
 
 
 class Composer:
-    """Of one session's messages, in the transaction that stores what it makes."""
+    """Of one session's messages; `reads` opens a transaction of its tenant for what names another message."""
 
-    def __init__(self, db: AsyncSession, session: Session) -> None:
-        self._messages = MessageRepository(db)
-        self._session = session
+    def __init__(self, reads: Reads, session_id: uuid.UUID) -> None:
+        self._reads = reads
+        self._session_id = session_id
 
-    async def compose(self, body: AnyMessage) -> Composed:
+    async def compose(self, body: AnyMessage, file: StoredFile | None = None) -> Composed:
+        """`file` is the one of the body, as it lies in the storage."""
         chat = parse_chat_id(body.to)
         if isinstance(body, SendReaction):
             target = await self._named(body.reaction.message_id, chat, "/reaction/messageId")
@@ -83,18 +95,27 @@ class Composer:
             quoted = _quoted(await self._named(body.reply_to, chat, "/replyTo"))
         return Composed(
             chat=chat,
-            content=_CONTENTS[type(body)](body),
+            content=file or _content(body),
             reply_to=quoted,
             mentions=tuple(_mentioned(name, number) for number, name in enumerate(body.mentions)),
         )
 
     async def _named(self, reference: str, chat: str, pointer: str) -> Message:
-        found = await self._messages.of_session(
-            self._session.id, reference, parse_public_id("msg", reference)
-        )
-        if found is None or found.whatsapp_message_id is None or not _same_chat(found, chat):
-            raise _invalid(pointer, "names no message of this chat", "The message is not in this chat.")
-        return found
+        async with self._reads() as db:
+            found = await MessageRepository(db).of_session(
+                self._session_id, reference, parse_public_id("msg", reference)
+            )
+            known = found is not None and found.whatsapp_message_id is not None
+            if found is None or not known or not await self._same_chat(db, found, chat):
+                raise _invalid(pointer, "names no message of this chat", "The message is not in this chat.")
+            return found
+
+    async def _same_chat(self, db: AsyncSession, message: Message, chat: str) -> bool:
+        """Somebody's chat is known by their number as well as by the name that hides it."""
+        if message.chat_id == chat:
+            return True
+        contact = await ContactRepository(db).of_chat(self._session_id, chat)
+        return contact is not None and message.contact_id == contact.id
 
 
 def react(target: Message, emoji: str) -> Composed:
@@ -118,8 +139,14 @@ def revoke(about: Message) -> Composed:
     return Composed(chat=about.chat_id, content=Revoke(target=key_of(about)))
 
 
-def forward(about: Message, to: str) -> Composed:
+def forward(about: Message, to: str, file: StoredFile | None = None) -> Composed:
+    """`file` is a copy of the message's own."""
     chat = parse_chat_id(to)
+    if file is not None:
+        return Composed(chat=chat, content=file, forwarded=True)
+    if about.type in WITH_FILES:
+        words = "Its file is not kept, or was to be seen once only, so it cannot be forwarded."
+        raise AppError(Code.MESSAGE_NOT_CHANGEABLE, words)
     kind = _FORWARDED.get(about.type)
     if kind is None or about.revoked_at is not None:
         raise AppError(
@@ -142,17 +169,18 @@ def _quoted(message: Message) -> Quoted:
     )
 
 
-def _same_chat(message: Message, chat: str) -> bool:
-    """Somebody's chat is known by their number as well as by the name that hides it."""
-    hidden = message.chat_id.endswith("@lid") and message.phone is not None
-    return message.chat_id == chat or (hidden and message.phone == phone_of(chat))
-
-
 def _mentioned(name: str, number: int) -> str:
     address = parse_chat_id(name, f"/mentions/{number}")
     if address.endswith("@g.us"):
         raise _invalid(f"/mentions/{number}", "is a group", "Only people can be mentioned.")
     return address
+
+
+def _content(body: AnyMessage) -> PlainContent:
+    make = _CONTENTS.get(type(body))
+    if make is None:
+        raise _invalid("/type", "has a file", "Files are sent one by one, with POST /v1/messages.")
+    return make(body)
 
 
 def _location(body: SendLocation) -> Location:

@@ -1,41 +1,36 @@
 """Messages over REST."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control_plane.errors import not_found
 from control_plane.http.pagination import DEFAULT_LIMIT, Cursors, Page, PageCursor, PageLimit
 from control_plane.http.principal import Access, Principal, Scope, scoped
-from control_plane.http.window import Since, Until, moment_of
-from control_plane.messages.answering import Answering
+from control_plane.http.window import Since, Until
+from control_plane.messages.answering import Answering, call_of
 from control_plane.messages.bodies import EditBody, ForwardBody, ReactBody, SendBody
-from control_plane.messages.chat_ids import parse_chat_id
 from control_plane.messages.composing import edit, forward, react, revoke
+from control_plane.messages.details import MessageDetail, detail_of, visible_message
+from control_plane.messages.filtering import Chat, Direction, Kind, Status, Words, filters_of
 from control_plane.messages.media import MediaLinks
 from control_plane.messages.models import Message
-from control_plane.messages.repository import Filters, MessageRepository
+from control_plane.messages.outgoing_files import OutgoingFiles
+from control_plane.messages.repository import MessageRepository
 from control_plane.messages.schemas import MessageView
 from control_plane.messages.sending import Sending
 from control_plane.sessions.service import Sessions
-from shared.ids import parse_public_id
 
 UserRequest = Request[Principal, Access, Any]
-Chat = Annotated[str, QueryParameter(name="chat", max_length=100, description="Only of this chat")]
-Kind = Annotated[str, QueryParameter(name="type", max_length=30, description="Only of this type")]
-Status = Annotated[str, QueryParameter(name="status", max_length=30, description="Only in this state")]
-Words = Annotated[
-    str,
-    QueryParameter(name="q", max_length=200, description='Words of its text; "…" for a phrase, - for none'),
-]
-Direction = Annotated[str, QueryParameter(name="direction", pattern="^(inbound|outbound|)$")]
 
-_ANSWERS = "201 (200 for a change) when WhatsApp has it, 202 when nobody can tell."
+_ANSWERS = (
+    "201 (200 for a change) when WhatsApp has it; 202 when it is accepted and will be sent, at once with"
+    " `Prefer: respond-async`, and when nobody can tell whether it was."
+)
 
 
 class MessageController(Controller):
@@ -43,7 +38,8 @@ class MessageController(Controller):
 
     @post(
         "/v1/sessions/{session_id:str}/messages",
-        opt=scoped(Scope.MESSAGES_SEND),
+        opt=scoped(Scope.MESSAGES_SEND, takes_files=True),
+        request_max_body_size=None,
         summary="Send a message",
         description=_ANSWERS,
     )
@@ -52,14 +48,18 @@ class MessageController(Controller):
         request: UserRequest,
         session_id: FromPath[str],
         data: JSONBody[SendBody],
+        outgoing_files: NamedDependency[OutgoingFiles],
         sending: NamedDependency[Sending],
         answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
-        return await answering.answer(sending.send(request.user, session_id, data.message))
+        async with outgoing_files.accepted(request, session_id, data.message) as (sender, file):
+            call = call_of(request)
+            return await answering.answer(call, sending.send(call, sender, data.message, file))
 
     @post(
         "/v1/messages",
-        opt=scoped(Scope.MESSAGES_SEND),
+        opt=scoped(Scope.MESSAGES_SEND, takes_files=True),
+        request_max_body_size=None,
         summary="Send a message through the primary session",
         description=_ANSWERS,
     )
@@ -67,10 +67,13 @@ class MessageController(Controller):
         self,
         request: UserRequest,
         data: JSONBody[SendBody],
+        outgoing_files: NamedDependency[OutgoingFiles],
         sending: NamedDependency[Sending],
         answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
-        return await answering.answer(sending.send(request.user, None, data.message))
+        async with outgoing_files.accepted(request, None, data.message) as (sender, file):
+            call = call_of(request)
+            return await answering.answer(call, sending.send(call, sender, data.message, file))
 
     @get(
         "/v1/sessions/{session_id:str}/messages",
@@ -96,13 +99,13 @@ class MessageController(Controller):
         words: Words = "",
     ) -> Page[MessageView]:
         session = await sessions.session(request.user, session_id)
-        wanted = Filters(
-            chat=parse_chat_id(chat, "/chat") if chat else "",
+        wanted = filters_of(
+            chat=chat,
             direction=direction,
             kind=kind,
             status=status,
-            since=moment_of("since", since) if since else None,
-            until=moment_of("until", until) if until else None,
+            since=since,
+            until=until,
             words=words,
         )
         listing = f"messages/{request.user.user_id}/{session.id}/{wanted}"
@@ -121,14 +124,8 @@ class MessageController(Controller):
         db: NamedDependency[AsyncSession],
         sessions: NamedDependency[Sessions],
         links: NamedDependency[MediaLinks],
-    ) -> MessageView:
-        identity = parse_public_id("msg", message_id)
-        message = await MessageRepository(db).message(identity) if identity is not None else None
-        if message is None:
-            raise not_found("message")
-        # A test key reaches sandbox sessions only.
-        await sessions.session(request.user, f"ses-{message.session_id}")
-        return MessageView.of(message, links)
+    ) -> MessageDetail:
+        return await detail_of(db, await visible_message(db, sessions, request.user, message_id), links)
 
     @post(
         "/v1/messages/{message_id:str}/reactions",
@@ -144,8 +141,9 @@ class MessageController(Controller):
         sending: NamedDependency[Sending],
         answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
-        sent = sending.send_about(request.user, message_id, lambda about: react(about, data.emoji))
-        return await answering.answer(sent)
+        call = call_of(request)
+        sent = sending.send_about(call, message_id, lambda about: react(about, data.emoji))
+        return await answering.answer(call, sent)
 
     @patch(
         "/v1/messages/{message_id:str}",
@@ -161,8 +159,9 @@ class MessageController(Controller):
         sending: NamedDependency[Sending],
         answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
-        sent = sending.send_about(request.user, message_id, lambda about: edit(about, data.text))
-        return await answering.answer(sent, done=200)
+        call = call_of(request)
+        sent = sending.send_about(call, message_id, lambda about: edit(about, data.text))
+        return await answering.answer(call, sent, done=200)
 
     @delete(
         "/v1/messages/{message_id:str}",
@@ -178,7 +177,8 @@ class MessageController(Controller):
         sending: NamedDependency[Sending],
         answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
-        return await answering.answer(sending.send_about(request.user, message_id, revoke), done=200)
+        call = call_of(request)
+        return await answering.answer(call, sending.send_about(call, message_id, revoke), done=200)
 
     @post(
         "/v1/messages/{message_id:str}/forward",
@@ -191,11 +191,14 @@ class MessageController(Controller):
         request: UserRequest,
         message_id: FromPath[str],
         data: JSONBody[ForwardBody],
+        outgoing_files: NamedDependency[OutgoingFiles],
         sending: NamedDependency[Sending],
         answering: NamedDependency[Answering],
     ) -> Response[MessageView]:
-        sent = sending.send_about(request.user, message_id, lambda about: forward(about, data.to))
-        return await answering.answer(sent)
+        async with outgoing_files.copied(request.user, message_id) as file:
+            call = call_of(request)
+            sent = sending.send_about(call, message_id, lambda about: forward(about, data.to, file))
+            return await answering.answer(call, sent)
 
 
 def _position(message: Message) -> tuple[datetime, UUID]:

@@ -45,11 +45,11 @@ class HandingOver:
 
     async def _attempt(self, session: Session, wish: Wish, address: Address | None) -> CommandAnswer:
         if address is None:
-            return CommandAnswer(outcome=Outcome.NOT_CONNECTED)
+            return CommandAnswer(outcome=Outcome.NOT_HERE)
         try:
             return await self._client.command(address, str(session.id), wish, _PATIENCE)
         except WorkerTrouble as error:
-            outcome = Outcome.UNCERTAIN if error.sent else Outcome.NOT_HERE
+            outcome = Outcome.UNANSWERED if error.sent else Outcome.NOT_HERE
             return CommandAnswer(outcome=outcome, words=str(error))
 
     async def _address(self, session: Session) -> Address | None:

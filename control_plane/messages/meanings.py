@@ -7,10 +7,16 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.messages import storing
+from control_plane.messages.broadcasts.opt_outs import heed
 from control_plane.messages.changes import EVENTS, apply_change
+from control_plane.messages.contacts import learn
 from control_plane.messages.media import media_of
 from control_plane.messages.models import Message
+from control_plane.messages.outside import moment, short
+from control_plane.messages.receipts import apply_early_receipts, store_receipt
+from control_plane.messages.removals import FileRemovals, is_of_session
 from control_plane.messages.repository import StoredMessages
+from control_plane.messages.retention import RetainedMessages
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.transitions import tell, transition
@@ -43,11 +49,12 @@ async def _paired(db: AsyncSession, session: Session, told: words.Paired) -> Non
     await tell(db, session, "session.authenticated", {"platform": told.platform})
 
 
-async def _logged_in(_db: AsyncSession, session: Session, told: words.LoggedInAs) -> None:
+async def _logged_in(db: AsyncSession, session: Session, told: words.LoggedInAs) -> None:
     session.device_jid = told.device_jid or session.device_jid
     session.phone = told.phone.lstrip("+") or session.phone
     session.lid = told.lid or session.lid
     session.display_name = told.display_name or session.display_name
+    await learn(db, session, phone=session.phone, lid=session.lid, push_name=session.display_name)
 
 
 # ---- what is true whoever owns the session now ----
@@ -63,20 +70,36 @@ async def _message(db: AsyncSession, session: Session, told: words.MessageReceiv
     if target is not None:
         data["messageId"] = public_id("msg", target.id)
     await tell(db, session, kind, data)
+    for ack in await apply_early_receipts(db, message):
+        await tell(db, session, "message.ack", ack)
+    await heed(db, session, message)
 
 
 async def _history(db: AsyncSession, session: Session, told: words.HistoryReceived) -> None:
+    since = await RetainedMessages(db).since(session.user_id)
     for message in told.messages:
+        if moment(message.timestamp) < since:
+            continue
         stored = await storing.store_received(db, session, message, history=True)
-        if stored is not None:
-            await apply_change(db, stored, message.content, stored.created_at)
+        if stored is None:
+            continue
+        await apply_change(db, stored, message.content, stored.created_at)
+        await apply_early_receipts(db, stored)
+        if not stored.history:
+            # It was told as undecryptable: no old story, but the end of a new one.
+            await tell(db, session, "message.received", storing.event_data(stored))
+            await heed(db, session, stored)
 
 
 async def _file(db: AsyncSession, session: Session, told: words.FileKept | words.FileNotKept) -> None:
-    message = await StoredMessages(db).with_file(session.id, told.chat, told.message.whatsapp_id)
+    key = told.message
+    message = await StoredMessages(db).with_file(session.id, told.chat, key.sender, short(key.whatsapp_id))
     if message is not None:
         message.media = media_of(told)
         await tell(db, session, "message.media", storing.event_data(message) | {"media": _public(message)})
+    elif isinstance(told, words.FileKept) and is_of_session(told.key, session.id):
+        # Its message was erased meanwhile, or is too old to be kept.
+        await FileRemovals(db).note(session.user_id, [told.key])
 
 
 def _public(message: Message) -> dict[str, Any]:
@@ -85,18 +108,15 @@ def _public(message: Message) -> dict[str, Any]:
 
 
 async def _receipt(db: AsyncSession, session: Session, told: words.ReceiptSeen) -> None:
-    for message in await storing.store_receipt(db, session, told):
-        await tell(db, session, "message.ack", storing.event_data(message))
+    for ack in await store_receipt(db, session, told):
+        await tell(db, session, "message.ack", ack)
 
 
 async def _undecryptable(db: AsyncSession, session: Session, told: words.Undecryptable) -> None:
-    data = {
-        "whatsappMessageId": told.whatsapp_id,
-        "chatId": told.chat,
-        "from": told.sender,
-        "withheld": told.withheld,
-    }
-    await tell(db, session, "message.undecryptable", data)
+    message = await storing.store_undecryptable(db, session, told)
+    if message is not None:
+        data = storing.event_data(message) | {"withheld": told.withheld}
+        await tell(db, session, "message.undecryptable", data)
 
 
 async def _call(db: AsyncSession, session: Session, told: words.CallSeen) -> None:

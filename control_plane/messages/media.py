@@ -10,6 +10,7 @@ from typing import Any
 from control_plane.errors import AppError, Code, not_found
 from control_plane.keyring import Keyring
 from control_plane.messages.models import Message
+from shared.contracts.messages import StoredFile
 from shared.contracts.told import FileKept, FileNotKept
 from shared.ids import UserId
 
@@ -60,6 +61,16 @@ class MediaLinks:
             raise AppError(Code.LINK_EXPIRED, words)
         user, message = (uuid.UUID(bytes=told[at : at + _ID]) for at in (0, _ID))
         return Linked(UserId(user), message)
+
+
+def media_of_sent(file: StoredFile) -> dict[str, Any]:
+    """Kept from the beginning."""
+    return {
+        "key": file.key,
+        "size": file.size,
+        "sha256": file.sha256.hex(),
+        "contentType": file.mimetype or "application/octet-stream",
+    }
 
 
 def media_of(told: FileKept | FileNotKept) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """How much may be sent: a pace that keeps numbers well, and what the account's tier allows."""
 
+import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,7 +10,6 @@ from control_plane.events.log import NewEvent
 from control_plane.http.limiter import Bucket, Limiter
 from control_plane.http.principal import Principal
 from control_plane.http.rate_limit import refusal
-from control_plane.sessions.models import Session
 from control_plane.tiers.service import Quotas
 
 _MINUTE = 60.0
@@ -27,10 +28,10 @@ class PaceKeeper:
         self._limiter = limiter
         self._pace = pace
 
-    async def check(self, session: Session, chat: str) -> None:
+    async def check(self, session_id: uuid.UUID, chat: str) -> None:
         buckets = [
-            Bucket("messages-to-one-chat", f"pace:{session.id}:{chat}", self._pace.to_one, _MINUTE),
-            Bucket("messages-of-the-session", f"pace:{session.id}", self._pace.to_all, _MINUTE),
+            Bucket("messages-to-one-chat", f"pace:{session_id}:{chat}", self._pace.to_one, _MINUTE),
+            Bucket("messages-of-the-session", f"pace:{session_id}", self._pace.to_all, _MINUTE),
         ]
         error = refusal(await self._limiter.check(buckets))
         if error is not None:
@@ -38,14 +39,19 @@ class PaceKeeper:
 
 
 async def reserve(db: AsyncSession, principal: Principal) -> list[NewEvent]:
-    """In the transaction that stores the message. What the owner is to be told: once, when all is used up."""
+    """In the transaction that puts a message into the queue. What the owner is to be told, if anything."""
+    return used_up(principal.user_id, await Quotas(db).reserve_message(principal.limits))
+
+
+def used_up(user_id: uuid.UUID, ends: Iterable[tuple[str, int]]) -> list[NewEvent]:
+    """Told once, with the message that used up the last of a day or a month."""
     return [
         NewEvent(
-            user_id=principal.user_id,
+            user_id=user_id,
             session_id=None,
             sequence=0,
             type="quota.reached",
             data={"resource": "messages", "period": period, "limit": limit},
         )
-        for period, limit in await Quotas(db).reserve_message(principal.limits)
+        for period, limit in ends
     ]

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
-from control_plane.messages.chat_ids import phone_of
-from control_plane.messages.models import WORDS, Message, MessageKey
+from control_plane.messages.contact_repository import ContactRepository, give_names
+from control_plane.messages.models import NO_NEWS, WORDS, Message, MessageKey
 from shared.ids import parse_public_id
+
+# More of them are not fetched one by one.
+_RARE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +31,7 @@ class Filters:
     words: str = ""
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
-        if self.chat:
-            # Somebody may write under a name that hides the number; where it is known, it is the same chat.
-            yield or_(Message.chat_id == self.chat, _hidden(self.chat))
+        """All but the words, and the chat, of which only a repository can tell under which names it goes."""
         for column, value in (
             (Message.direction, self.direction),
             (Message.type, self.kind),
@@ -42,13 +43,12 @@ class Filters:
             yield Message.created_at >= self.since
         if self.until is not None:
             yield Message.created_at < self.until
-        if self.words:
-            yield WORDS.op("@@")(func.websearch_to_tsquery("simple", self.words))
 
 
 class MessageRepository(TenantRepository):
     async def message(self, message_id: uuid.UUID) -> Message | None:
-        return (await self.session.scalars(self.select(Message).where(Message.id == message_id))).first()
+        query = self.select(Message).where(Message.id == message_id)
+        return next(iter(await self._with_names(query)), None)
 
     async def sent_by(
         self, session_id: uuid.UUID, whatsapp_id: str, message_id: uuid.UUID | None
@@ -81,7 +81,8 @@ class MessageRepository(TenantRepository):
             Message.read_at.is_(None),
             Message.history.is_(False),
             Message.whatsapp_message_id.is_not(None),
-            or_(Message.chat_id == chat, _hidden(chat)),
+            Message.type.not_in(NO_NEWS),
+            await ContactRepository(self.session).in_chat(session_id, chat),
         )
         if only is not None:
             ids = [identity for one in only if (identity := parse_public_id("msg", one)) is not None]
@@ -97,17 +98,41 @@ class MessageRepository(TenantRepository):
     ) -> Sequence[Message]:
         query = (
             self.select(Message)
-            .where(Message.session_id == session_id, *wanted.conditions())
+            .where(*await self.conditions(session_id, wanted))
             .order_by(Message.created_at.desc(), Message.id.desc())
             .limit(limit)
         )
         if after is not None:
             query = query.where(tuple_(Message.created_at, Message.id) < after)
-        return (await self.session.scalars(query)).all()
+        return await self._with_names(query)
 
+    async def conditions(self, session_id: uuid.UUID, wanted: Filters) -> Sequence[ColumnElement[bool]]:
+        found = [Message.session_id == session_id, *wanted.conditions()]
+        if wanted.chat:
+            found.append(await ContactRepository(self.session).in_chat(session_id, wanted.chat))
+        if wanted.words:
+            found.append(await self._with_words(session_id, wanted.words))
+        return found
 
-def _hidden(chat: str) -> ColumnElement[bool]:
-    return and_(Message.chat_id.endswith("@lid"), Message.phone == phone_of(chat))
+    async def _with_words(self, session_id: uuid.UUID, words: str) -> ColumnElement[bool]:
+        """Where they are rare, by the index, which row-level security keeps from the role of tenants.
+
+        Where they are common, page after page is looked through: enough of them are found soon.
+        """
+        some = func.message_ids_with_words(session_id, words, _RARE + 1)
+        ids = list((await self.session.scalars(some.select())).all())
+        if len(ids) <= _RARE:
+            return Message.id == any_(literal(ids, ARRAY(Uuid)))
+        return WORDS.op("@@")(func.websearch_to_tsquery("simple", words))
+
+    async def _with_names(self, query: Select[Message]) -> Sequence[Message]:
+        """Each with both names of the one at the other end, or of its writer, also if learnt after it came.
+
+        They are looked up here: to write what was learnt into all earlier messages could take minutes.
+        """
+        messages = (await self.session.scalars(query)).all()
+        give_names(messages, await ContactRepository(self.session).of_messages(messages))
+        return messages
 
 
 class StoredMessages(SystemRepository):
@@ -120,10 +145,11 @@ class StoredMessages(SystemRepository):
     async def named(self, by: Message, whatsapp_id: str) -> Message | None:
         """The one of the same chat that has this id of the network; locked.
 
-        A chat may have been written to by its number, and answer under the name that hides it.
+        Somebody may have been written to by their number, and answer under the name that hides it.
         """
-        of_two = and_(~Message.chat_id.endswith("@g.us"), Message.phone == by.phone)
-        same_chat = [Message.chat_id == by.chat_id, *([of_two] if by.phone else [])]
+        same_chat = [Message.chat_id == by.chat_id]
+        if by.contact_id is not None:
+            same_chat.append(Message.contact_id == by.contact_id)
         query = (
             select(Message)
             .where(
@@ -138,11 +164,14 @@ class StoredMessages(SystemRepository):
         )
         return (await self.session.scalars(query)).first()
 
-    async def with_file(self, session_id: uuid.UUID, chat: str, whatsapp_id: str) -> Message | None:
-        """Locked."""
+    async def with_file(
+        self, session_id: uuid.UUID, chat: str, sender: str, whatsapp_id: str
+    ) -> Message | None:
+        """Locked. In a group two people may use the same id."""
         query = select(Message).where(
             Message.session_id == session_id,
             Message.chat_id == chat,
+            Message.sender == sender,
             Message.whatsapp_message_id == whatsapp_id,
         )
         return (await self.session.scalars(query.limit(1).with_for_update())).first()
@@ -150,18 +179,3 @@ class StoredMessages(SystemRepository):
     async def locked(self, message_id: uuid.UUID) -> Message:
         query = select(Message).where(Message.id == message_id).with_for_update()
         return (await self.session.scalars(query)).one()
-
-    async def below(self, session_id: uuid.UUID, whatsapp_ids: Sequence[str], ack: int) -> Sequence[Message]:
-        """What this session sent under these ids, and what has not come so far yet; locked."""
-        query = (
-            select(Message)
-            .where(
-                Message.session_id == session_id,
-                Message.direction == "outbound",
-                Message.whatsapp_message_id.in_(whatsapp_ids),
-                Message.ack < ack,
-            )
-            .order_by(Message.id)
-            .with_for_update()
-        )
-        return (await self.session.scalars(query)).all()

@@ -11,6 +11,7 @@ from control_plane.messages.models import Message
 from shared.contracts.messages import FileKind
 from shared.ids import public_id
 
+_WAITING = frozenset({"queued", "scheduled"})
 _WITH_FILES = frozenset(kind.value for kind in FileKind)
 
 
@@ -37,6 +38,10 @@ class QuotedView(Answer):
 
 
 class MessageView(Answer):
+    """In a chat of two, `contactId`, `phone` and `lid` are those of the other person, whoever wrote it; in a
+    group, `phone` and `lid` are its writer's. Each is told as soon as it is known, of earlier messages too.
+    """
+
     id: str
     session_id: str
     whatsapp_message_id: str | None
@@ -45,6 +50,7 @@ class MessageView(Answer):
     chat_id: str
     sender: str = msgspec.field(name="from")
     to: str
+    contact_id: str | None
     phone: str | None
     lid: str | None
     text: str | None
@@ -56,8 +62,11 @@ class MessageView(Answer):
     status: str
     ack: int
     error: str | None
+    broadcast_id: str | None
     history: bool
     created_at: datetime
+    send_at: datetime | None
+    expires_at: datetime | None
     sent_at: datetime | None
     delivered_at: datetime | None
     read_at: datetime | None
@@ -77,6 +86,7 @@ class MessageView(Answer):
             chat_id=message.chat_id,
             sender=message.sender,
             to=message.recipient,
+            contact_id=public_id("con", message.contact_id) if message.contact_id is not None else None,
             phone=message.phone,
             lid=message.lid,
             text=message.text,
@@ -88,8 +98,11 @@ class MessageView(Answer):
             status=message.status,
             ack=message.ack,
             error=message.error,
+            broadcast_id=public_id("bro", message.broadcast_id) if message.broadcast_id is not None else None,
             history=message.history,
             created_at=message.created_at,
+            send_at=message.send_at,
+            expires_at=message.expires_at if message.status in _WAITING else None,
             sent_at=message.sent_at,
             delivered_at=message.delivered_at,
             read_at=message.read_at,
@@ -116,8 +129,15 @@ def media_view(message: Message, links: MediaLinks) -> MediaView | None:
 
 
 def shown_content(message: Message) -> dict[str, Any]:
-    """Without the key by which the network's copy of a file is opened: whoever has it can read that."""
-    return {name: value for name, value in message.content.items() if name != "ticket"}
+    """Without the key by which the network's copy of a file is opened: whoever has it can read that.
+
+    Nor with where our own copy lies, which is nobody's business.
+    """
+    return without_places(message.content)
+
+
+def without_places(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in {"ticket", "key"}}
 
 
 def quoted_view(message: Message) -> QuotedView | None:

@@ -1,26 +1,25 @@
 """Messages that a client told: each is stored once, whoever tells it again."""
 
-import hashlib
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import uuid
 from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from control_plane.messages.contacts import key_names, meet, place
 from control_plane.messages.models import Message
+from control_plane.messages.outside import moment, searchable, short
+from control_plane.messages.placeholders import UNDECRYPTABLE, KnownMessages, replaced
 from control_plane.messages.repository import StoredMessages
 from control_plane.messages.schemas import quoted_view, shown_content
 from control_plane.sessions.models import Session
-from shared.contracts.messages import Edit, ReceivedFile, ReceivedMessage, Text
-from shared.contracts.told import ReceiptSeen, Told
+from shared.contracts.messages import Edit, ReceivedContent, ReceivedFile, ReceivedMessage, Text, Unknown
+from shared.contracts.told import Told, Undecryptable
 from shared.ids import new_uuid, public_id
 
-# What receipts say, in the order in which they may follow each other.
-_ACKS = {"delivered": 2, "read": 3, "played": 4}
-_STATUSES = {1: "sent", 2: "delivered", 3: "read", 4: "played"}
-_LONGEST_KEY = 200
+STATUSES = {0: "received", 1: "sent", 2: "delivered", 3: "read", 4: "played"}
+_PLAYED = 4
 # As JSON writes it; after an even number of backslashes, or it is a text about it.
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -30,23 +29,46 @@ async def store_received(
 ) -> Message | None:
     """None when it is here already."""
     direction = "outbound" if told.from_me else "inbound"
-    sender = "" if told.from_me else told.sender
+    contact = await meet(db, session, told)
+    chat, sender = await key_names(db, session, told, contact)
     message_id = new_uuid()
     claimed = await StoredMessages(db).claim_key(
         session_id=session.id,
-        chat_id=_short(told.chat),
-        sender=_short(sender),
+        chat_id=chat,
+        sender=sender,
         direction=direction,
-        whatsapp_message_id=_short(told.whatsapp_id),
+        whatsapp_message_id=short(told.whatsapp_id),
         user_id=session.user_id,
         message_id=message_id,
     )
     if not claimed:
-        return None
-    content = told.content
+        known = await KnownMessages(db).of_key(session.id, chat, sender, direction, short(told.whatsapp_id))
+        row = _row(session, told, new_uuid(), history=history)
+        return known if known is not None and replaced(known, row) else None
+    message = _row(session, told, message_id, history=history)
+    db.add(message)
+    await place(db, message, contact)
+    await db.flush()
+    return message
+
+
+async def store_undecryptable(db: AsyncSession, session: Session, told: Undecryptable) -> Message | None:
+    """In the place of the message that may come yet; None when it, or its place, is here already."""
+    names = ("whatsapp_id", "chat", "sender", "timestamp", "from_me", "chat_phone", "push_name")
+    fields: dict[str, Any] = {name: getattr(told, name) for name in (*names, "sender_phone", "sender_lid")}
+    content = Unknown(name=UNDECRYPTABLE)
+    message = await store_received(db, session, ReceivedMessage(content=content, **fields))
+    if message is not None:
+        message.type, message.content = UNDECRYPTABLE, {"withheld": told.withheld}
+    return message
+
+
+def _row(session: Session, told: ReceivedMessage, message_id: uuid.UUID, *, history: bool) -> Message:
+    direction, content = "outbound" if told.from_me else "inbound", told.content
     kind = content.kind.value if isinstance(content, ReceivedFile) else content.__struct_config__.tag
     kind = "contact" if kind == "contacts" else kind
-    message = Message(
+    ack = max(1, min(told.ack, _PLAYED)) if told.from_me else 0
+    return Message(
         id=message_id,
         user_id=session.user_id,
         session_id=session.id,
@@ -57,51 +79,37 @@ async def store_received(
         recipient=told.chat if told.from_me else session.phone or "",
         phone=told.chat_phone or told.sender_phone or None,
         lid=told.sender_lid or None,
-        text=content.text if isinstance(content, Text | Edit) else getattr(content, "caption", None),
+        text=searchable(_words_of(content)),
         content=plain(content),
         reply_to=plain(told.reply_to) if told.reply_to is not None else None,
         mentions=list(told.mentions),
         forwarded=told.forwarded,
         push_name=told.push_name or None,
-        whatsapp_message_id=told.whatsapp_id,
-        status="sent" if told.from_me else "received",
-        ack=1 if told.from_me else 0,
+        whatsapp_message_id=short(told.whatsapp_id),
+        status=STATUSES[ack],
+        ack=ack,
         epoch=session.epoch,
         history=history,
-        created_at=_moment(told.timestamp),
-        sent_at=_moment(told.timestamp) if told.from_me else None,
+        created_at=moment(told.timestamp),
+        sent_at=moment(told.timestamp) if told.from_me else None,
     )
-    db.add(message)
-    await db.flush()
-    return message
+
+
+def _words_of(content: ReceivedContent) -> str | None:
+    return content.text if isinstance(content, Text | Edit) else getattr(content, "caption", None)
 
 
 async def store_key_of_sent(db: AsyncSession, message: Message) -> None:
     """So that its echo, and its copy in the history, are known."""
     await StoredMessages(db).claim_key(
         session_id=message.session_id,
-        chat_id=_short(message.chat_id),
+        chat_id=short(message.chat_id),
         sender="",
         direction="outbound",
-        whatsapp_message_id=_short(message.whatsapp_message_id or ""),
+        whatsapp_message_id=short(message.whatsapp_message_id or ""),
         user_id=message.user_id,
         message_id=message.id,
     )
-
-
-async def store_receipt(db: AsyncSession, session: Session, told: ReceiptSeen) -> Sequence[Message]:
-    """The messages whose status has risen by it; it never falls."""
-    ack = _ACKS.get(told.kind)
-    if ack is None:
-        return []
-    risen = await StoredMessages(db).below(session.id, told.whatsapp_ids, ack)
-    at = _moment(told.timestamp)
-    for message in risen:
-        message.ack, message.status = ack, _STATUSES[ack]
-        message.delivered_at = message.delivered_at or at
-        if ack >= _ACKS["read"]:
-            message.read_at = message.read_at or at
-    return risen
 
 
 def event_data(message: Message) -> dict[str, Any]:
@@ -113,6 +121,7 @@ def event_data(message: Message) -> dict[str, Any]:
         "chatId": message.chat_id,
         "from": message.sender,
         "to": message.recipient,
+        "contactId": public_id("con", message.contact_id) if message.contact_id is not None else None,
         "phone": message.phone,
         "lid": message.lid,
         "text": message.text,
@@ -140,19 +149,3 @@ def plain(content: Any) -> dict[str, Any]:
     """Bytes as base64."""
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(content))
     return plain
-
-
-def _short(name: str) -> str:
-    """Senders may choose ids of any length; an index may not hold them."""
-    if len(name) <= _LONGEST_KEY:
-        return name
-    return "sha256:" + hashlib.sha256(name.encode(errors="replace")).hexdigest()
-
-
-def _moment(timestamp: int) -> datetime:
-    """The library's are in seconds, except for those of messages, which are in milliseconds."""
-    seconds = timestamp / 1000 if timestamp > 100_000_000_000 else timestamp
-    try:
-        return datetime.fromtimestamp(seconds, UTC) if timestamp > 0 else datetime.now(UTC)
-    except (OverflowError, OSError, ValueError):
-        return datetime.now(UTC)

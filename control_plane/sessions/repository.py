@@ -19,11 +19,14 @@ _UNUSED = (SessionState.DISCONNECTED, SessionState.AUTH_FAILED, SessionState.LOG
 
 
 class SessionRepository(TenantRepository):
-    async def by_reference(self, reference: str, *, lock: bool = False) -> Session | None:
+    async def by_reference(
+        self, reference: str, *, lock: bool = False, share: bool = False
+    ) -> Session | None:
         """By id, or by name within the account."""
         query = self.select(Session).where(_referred(reference))
-        if lock:
-            query = query.with_for_update()
+        if lock or share:
+            # To share only keeps it from being deleted: whoever changes its state does not wait for that.
+            query = query.with_for_update(read=share, key_share=share)
         return (await self.session.scalars(query)).first()
 
     async def alone(self) -> None:
@@ -89,7 +92,9 @@ class SupervisedSessions(SystemRepository):
 
     async def locked(self, ids: Sequence[uuid.UUID]) -> Sequence[Session]:
         """In one order for everybody, so that nobody waits for each other."""
-        query = select(Session).where(Session.id.in_(ids)).order_by(Session.id).with_for_update()
+        # Rows that refer to one of them may be added meanwhile.
+        query = select(Session).where(Session.id.in_(ids)).order_by(Session.id)
+        query = query.with_for_update(key_share=True)
         return (await self.session.scalars(query.execution_options(populate_existing=True))).all()
 
     async def of_worker(self, worker_id: str, *, lock: bool = False) -> Sequence[Session]:

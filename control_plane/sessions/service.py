@@ -58,8 +58,11 @@ class Sessions:
             raise _name_taken(name)
         return session
 
-    async def session(self, principal: Principal, reference: str, *, lock: bool = False) -> Session:
-        session = await self.repository.by_reference(reference, lock=lock)
+    async def session(
+        self, principal: Principal, reference: str, *, lock: bool = False, share: bool = False
+    ) -> Session:
+        """`share`: it is not deleted before we are done."""
+        session = await self.repository.by_reference(reference, lock=lock, share=share)
         if session is None or (principal.key_mode is KeyMode.TEST and not session.sandbox):
             raise not_found("session")
         return session

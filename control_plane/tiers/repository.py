@@ -1,10 +1,13 @@
 """One guarded statement for each change, so that parallel reservations can never exceed a limit."""
 
+import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import case, func, update
+from sqlalchemy.dialects.postgresql import insert
 
-from control_plane.db.tenancy import TenantRepository
+from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.tiers.models import QuotaUsage
 
 
@@ -22,6 +25,25 @@ class QuotaRepository(TenantRepository):
         used: int | None = (await self.session.execute(statement)).scalar_one_or_none()
         return used
 
+    async def add_one_in_each(self, resource: str, limits: Mapping[str, int]) -> dict[str, int]:
+        """By period, as it is used afterwards; what is missing is used up: then all is to be undone."""
+        rows = [
+            {"resource": resource, "period": period, "used": 1}
+            for period, limit in sorted(limits.items())
+            if limit > 0
+        ]
+        if not rows:
+            return {}
+        limit = case(dict(limits), value=QuotaUsage.period)
+        new = self.insert_many(QuotaUsage, rows)
+        statement = new.on_conflict_do_update(
+            index_elements=["user_id", "resource", "period"],
+            set_={"used": QuotaUsage.used + 1},
+            where=QuotaUsage.used + 1 <= limit,
+        ).returning(QuotaUsage.period, QuotaUsage.used)
+        found: Any = (await self.session.execute(statement)).all()
+        return {period: int(used) for period, used in found}
+
     async def subtract(self, resource: str, period: str, amount: int) -> None:
         await self.session.execute(
             self.update(QuotaUsage)
@@ -35,3 +57,37 @@ class QuotaRepository(TenantRepository):
         ).where(QuotaUsage.period.in_(periods))
         rows: Any = (await self.session.execute(statement)).all()
         return {(resource, period): used for resource, period, used in rows}
+
+
+class StoredQuotas(SystemRepository):
+    async def locked(self, user_id: uuid.UUID, resource: str, period: str) -> int:
+        """What is used, and stays so until this transaction ends."""
+        new = insert(QuotaUsage).values(user_id=user_id, resource=resource, period=period, used=0)
+        statement = new.on_conflict_do_update(
+            index_elements=["user_id", "resource", "period"], set_={"used": QuotaUsage.used}
+        ).returning(QuotaUsage.used)
+        used: int = (await self.session.execute(statement)).scalar_one()
+        return used
+
+    async def add(self, user_id: uuid.UUID, resource: str, periods: Sequence[str], amount: int) -> None:
+        """To rows that are locked."""
+        await self.session.execute(
+            update(QuotaUsage)
+            .where(
+                QuotaUsage.user_id == user_id,
+                QuotaUsage.resource == resource,
+                QuotaUsage.period.in_(periods),
+            )
+            .values(used=QuotaUsage.used + amount)
+        )
+
+    async def subtract(self, user_id: uuid.UUID, resource: str, periods: Sequence[str]) -> None:
+        await self.session.execute(
+            update(QuotaUsage)
+            .where(
+                QuotaUsage.user_id == user_id,
+                QuotaUsage.resource == resource,
+                QuotaUsage.period.in_(periods),
+            )
+            .values(used=func.greatest(QuotaUsage.used - 1, 0))
+        )

@@ -1,5 +1,6 @@
 """Reserve before making, release after removing: both in the transaction that makes or removes."""
 
+import uuid
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.errors import AppError, Code
 from control_plane.tiers.limits import Limits
-from control_plane.tiers.repository import QuotaRepository
+from control_plane.tiers.repository import QuotaRepository, StoredQuotas
 
 STANDING = ""
 
@@ -56,28 +57,14 @@ class Quotas:
 
     async def reserve_message(self, limits: Limits) -> list[tuple[str, int]]:
         """One more in its day and its month. Which of the two are used up by it, with their limits."""
-        day, month = periods(datetime.now(UTC))
-        used_up = []
-        for period, limit, name in (
-            (day, limits.messages_per_day, "day"),
-            (month, limits.messages_per_month, "month"),
-        ):
-            used = await self._repository.add(Resource.MESSAGES.value, period, 1, limit)
-            if used is None:
-                raise AppError(
-                    Code.TIER_LIMIT_REACHED,
-                    f"The account may send {limit} messages a {name}, and has. Wait for the next {name}"
-                    " (UTC), or ask for a higher tier.",
-                    extra={"resource": Resource.MESSAGES.value, "period": name, "limit": limit},
-                )
-            if used == limit:
-                used_up.append((name, limit))
-        return used_up
-
-    async def release_message(self, sent_at: datetime) -> None:
-        """It was never sent."""
-        for period in periods(sent_at):
-            await self._repository.subtract(Resource.MESSAGES.value, period, 1)
+        allowed = message_periods(limits, datetime.now(UTC))
+        used = await self._repository.add_one_in_each(
+            Resource.MESSAGES.value, {period: limit for period, (_, limit) in allowed.items()}
+        )
+        for period, (name, limit) in allowed.items():
+            if period not in used:
+                raise tier_limit_reached(name, limit)
+        return [(name, limit) for period, (name, limit) in allowed.items() if used[period] == limit]
 
     async def release(self, resource: Resource, amount: int = 1) -> None:
         await self._repository.subtract(resource.value, STANDING, amount)
@@ -92,6 +79,63 @@ class Quotas:
             "messagesToday": Usage(used.get((Resource.MESSAGES, day), 0), limits.messages_per_day),
             "messagesThisMonth": Usage(used.get((Resource.MESSAGES, month), 0), limits.messages_per_month),
         }
+
+
+class Room(msgspec.Struct, frozen=True):
+    """How many messages were given, which limits they used up, and which one stood in the way of more."""
+
+    given: int
+    used_up: tuple[tuple[str, int], ...] = ()
+    full: str | None = None
+
+
+class QuotaRoom:
+    """As whoever feeds broadcasts takes as much as there is, in a session of the system."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._repository = StoredQuotas(session)
+
+    async def take_messages(self, user_id: uuid.UUID, limits: Limits, wanted: int) -> Room:
+        both, given, full = periods(datetime.now(UTC)), wanted, None
+        used = []
+        for period, limit, name in (
+            (both[0], limits.messages_per_day, "day"),
+            (both[1], limits.messages_per_month, "month"),
+        ):
+            before = await self._repository.locked(user_id, Resource.MESSAGES.value, period)
+            used.append((name, limit, before))
+            if limit - before < given:
+                given, full = max(0, limit - before), name
+        if given:
+            await self._repository.add(user_id, Resource.MESSAGES.value, both, given)
+        used_up = tuple((name, limit) for name, limit, before in used if given and before + given == limit)
+        return Room(given, used_up, full)
+
+
+class ReleasedQuotas:
+    """As whoever sends gives back what was reserved, in a session of the system."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._repository = StoredQuotas(session)
+
+    async def release_message(self, user_id: uuid.UUID, accepted_at: datetime) -> None:
+        """It was never sent."""
+        await self._repository.subtract(user_id, Resource.MESSAGES.value, periods(accepted_at))
+
+
+def message_periods(limits: Limits, now: datetime) -> dict[str, tuple[str, int]]:
+    """The day and the month that count now: what people call them, and how many messages they may hold."""
+    day, month = periods(now)
+    return {day: ("day", limits.messages_per_day), month: ("month", limits.messages_per_month)}
+
+
+def tier_limit_reached(name: str, limit: int) -> AppError:
+    return AppError(
+        Code.TIER_LIMIT_REACHED,
+        f"The account may send {limit} messages a {name}, and has. Wait for the next {name}"
+        " (UTC), or ask for a higher tier.",
+        extra={"resource": Resource.MESSAGES.value, "period": name, "limit": limit},
+    )
 
 
 def periods(now: datetime) -> tuple[str, str]:

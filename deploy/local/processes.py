@@ -26,13 +26,14 @@ def command_line(pid: int) -> str:
 def is_running(pid: int) -> bool:
     """True until its files and ports are closed, which is later than the loss of its command line."""
     if not _HAS_PROC:
-        state = _ask_ps(pid, "state=")
-    else:
-        try:
-            state = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].strip()
-        except OSError:
-            return False
-    return state[:1] not in {"", "Z", "X"}
+        return _ask_ps(pid, "state=")[:1] not in {"", "Z", "X"}
+    try:
+        fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return False
+    # Its first thread may be gone while others still end: until then nobody can wait for it either.
+    state, threads = fields[0], int(fields[17])
+    return state not in {"Z", "X"} or threads > 1
 
 
 def works_in(pid: int, program: str, folder: Path) -> bool:

@@ -126,6 +126,23 @@ class OutgoingFile(FileFacts, frozen=True, kw_only=True, tag="file"):
     path: str
 
 
+class StoredFile(Record, frozen=True, kw_only=True, tag="stored_file"):
+    """To be sent, as it was handed in: it lies where the worker reads it too, which makes it fit."""
+
+    kind: FileKind
+    key: str
+    size: int
+    sha256: bytes
+    # As its sender calls it; the content decides.
+    mimetype: str = ""
+    file_name: str = ""
+    caption: str = ""
+    gif: bool = False
+    note: bool = False
+    view_once: bool = False
+    convert: bool = True
+
+
 class FileTicket(Record, frozen=True, kw_only=True):
     """With it the file can be fetched from the network, as long as the network keeps it, and opened."""
 
@@ -153,8 +170,8 @@ ReceivedContent = (
 )
 
 
-# What needs no file.
-PlainContent = Text | Location | Contacts | Poll | Reaction | Edit | Revoke | PollVote
+# What can travel to the worker: without a path, which would name one of the worker's own files.
+PlainContent = Text | StoredFile | Location | Contacts | Poll | Reaction | Edit | Revoke | PollVote
 
 
 class OutgoingMessage(Record, frozen=True, kw_only=True):
@@ -168,7 +185,8 @@ class OutgoingMessage(Record, frozen=True, kw_only=True):
 class ReceivedMessage(Record, frozen=True, kw_only=True):
     """`sender_phone` and `sender_lid` as far as the network told them.
 
-    `chat_phone` is the number of the other person in a chat of two, whoever wrote the message.
+    `chat_phone` and `chat_lid` are the names of the other person in a chat of two, whoever wrote the message.
+    `ack` tells how far one of the account's own had come already: 1 sent, 2 delivered, 3 read, 4 played.
     """
 
     whatsapp_id: str
@@ -177,9 +195,11 @@ class ReceivedMessage(Record, frozen=True, kw_only=True):
     timestamp: int
     content: ReceivedContent
     chat_phone: str = ""
+    chat_lid: str = ""
     sender_phone: str = ""
     sender_lid: str = ""
     from_me: bool = False
+    ack: int = 0
     push_name: str = ""
     reply_to: Quoted | None = None
     mentions: tuple[str, ...] = ()
@@ -188,5 +208,9 @@ class ReceivedMessage(Record, frozen=True, kw_only=True):
 
 
 class Sent(Record, frozen=True, kw_only=True):
+    """`phone` and `lid` are the recipient's, as far as the network told them for this message."""
+
     whatsapp_id: str
     timestamp: int
+    phone: str = ""
+    lid: str = ""

@@ -89,14 +89,24 @@ class Undecryptable(Record, frozen=True, kw_only=True, tag=True):
     timestamp: int
     # Only to be seen on the phone, such as a picture for one look.
     withheld: bool = False
+    from_me: bool = False
+    chat_phone: str = ""
+    sender_phone: str = ""
+    sender_lid: str = ""
+    push_name: str = ""
 
 
 class ReceiptSeen(Record, frozen=True, kw_only=True, tag=True):
+    """`from_me`: another device of the account tells what was read there."""
+
     chat: str
     sender: str
     whatsapp_ids: tuple[str, ...]
     kind: str
     timestamp: int
+    from_me: bool = False
+    sender_phone: str = ""
+    sender_lid: str = ""
 
 
 class HistoryReceived(Record, frozen=True, kw_only=True, tag=True):

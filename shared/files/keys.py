@@ -23,6 +23,11 @@ def media_key(session_id: UUID | str, whatsapp_id: str, sha256: bytes, extension
     return f"{session_folder(session_id)}/{sha256[:1].hex()}/{message}-{sha256.hex()}.{ending}"
 
 
+def outgoing_key(session_id: UUID | str, file_id: UUID) -> str:
+    """Of a file that is to be sent; each has its own, so that each can be deleted for itself."""
+    return f"{session_folder(session_id)}/out/{file_id.hex}"
+
+
 def session_folder(session_id: UUID | str) -> str:
     """In front of all keys of a session, and of no other's."""
     session = str(session_id)

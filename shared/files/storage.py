@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 from uuid import UUID
 
 from shared.files import keys
@@ -61,16 +61,20 @@ class ObjectStorage:
             raise MediaError(MediaCode.FILE_ALTERED, "The file is not what its message promised.")
         stored = StoredObject(key=key, size=size, sha256=found, content_type=content_type)
         if await self.find(key, size, found) is None:
-            async with in_our_words(self._place.words):
-                await self._store.put_async(
-                    key,
-                    path,
-                    attributes=self._attributes(stored),
-                    chunk_size=_PART,
-                    max_concurrency=_PARTS_AT_ONCE,
-                )
-            await in_thread(self._close_to_others, key)
+            await self._write(stored, path)
         return stored
+
+    async def put_open(self, file: IO[bytes], stored: StoredObject) -> None:
+        """From where the file stands to its end, under a new key; who wrote the file knows the rest."""
+        keys.checked(stored.key)
+        await self._write(stored, file)
+
+    async def copy(self, key: str, to: str) -> None:
+        """Deleting one of them leaves the other."""
+        keys.checked(key)
+        keys.checked(to)
+        async with in_our_words(self._place.words):
+            await self._store.copy_async(key, to)
 
     async def find(self, key: str, size: int, sha256: bytes) -> StoredObject | None:
         """What is kept there, if it is this content."""
@@ -149,6 +153,17 @@ class ObjectStorage:
         if read != content:
             words = f"The storage for files ({self._place.words}) gives back something else than was written."
             raise MediaError(MediaCode.STORAGE_UNAVAILABLE, words)
+
+    async def _write(self, stored: StoredObject, source: Path | IO[bytes]) -> None:
+        async with in_our_words(self._place.words):
+            await self._store.put_async(
+                stored.key,
+                source,
+                attributes=self._attributes(stored),
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        await in_thread(self._close_to_others, stored.key)
 
     def _attributes(self, stored: StoredObject) -> dict[str, str] | None:
         if self._place.folder is not None:

@@ -12,6 +12,7 @@ from shared.contracts.commands import CommandAnswer, Outcome, SendWish, Standing
 from shared.contracts.fleet import StartOrder, StopOrder, StoreKind
 from shared.contracts.messages import Text
 from shared.contracts.told import MessageReceived, Paired, PairingCodeShown, QrShown, StateSeen, Then
+from shared.ids import new_uuid
 from shared.internal_auth import SIGNATURE_HEADER, sign
 from shared.session_state import Reason, SessionState
 from tests.agent.stand_in import StandInControlPlane, running_stand_in
@@ -37,6 +38,16 @@ async def paired(plane: StandInControlPlane, phone: Phone, order: StartOrder) ->
     device = (await plane.told(Paired)).device_jid
     await connected(plane)
     return device
+
+
+def send_wish(to: Phone, text: str, attempt: int = 1) -> SendWish:
+    return SendWish(
+        epoch=1,
+        message_id=str(new_uuid()),
+        attempt=attempt,
+        recipient=f"{to.number}@s.whatsapp.net",
+        content=Text(text=text),
+    )
 
 
 async def connected(plane: StandInControlPlane) -> None:
@@ -184,7 +195,7 @@ async def test_only_the_control_plane_may_ask_and_gets_an_answer(
                 return await client.request(method, path, content=body, headers=headers)
 
             text = f"/sessions/{order.session_id}/commands"
-            wish = SendWish(epoch=1, recipient=f"{ben.number}@s.whatsapp.net", content=Text(text="hello Ben"))
+            wish = send_wish(ben, "hello Ben")
             assert (await client.get("/health/live")).status_code == 200
             assert (await client.get("/health/ready")).status_code == 200
             assert 'waypost_worker_sessions{state="connected"} 1.0' in (await client.get("/metrics")).text
@@ -195,6 +206,9 @@ async def test_only_the_control_plane_may_ask_and_gets_an_answer(
             answer = msgspec.json.decode((await ask(text, wish)).content, type=CommandAnswer)
             assert (answer.outcome, bool(answer.whatsapp_id)) == (Outcome.DONE, True)
             assert (await ben.next_message()).text == "hello Ben"
+            # The same once more: it was sent, and is not sent again.
+            again = msgspec.json.decode((await ask(text, wish)).content, type=CommandAnswer)
+            assert again == answer
             stale = msgspec.structs.replace(wish, epoch=7)
             misdirected = await ask(text, stale)
             answer = msgspec.json.decode(misdirected.content, type=CommandAnswer)

@@ -11,7 +11,7 @@ from tests.bench.process_figures import family_seconds, shares
 from tests.bench.processor_time import processor_seconds
 from tests.bench.tables import Figures, percentile
 
-_TEXT = "The parcel is on its way and arrives tomorrow between nine and eleven."
+TEXT = "The parcel is on its way and arrives tomorrow between nine and eleven."
 
 
 async def get_acquainted(crew: Crew, linked: Sequence[Linked]) -> None:
@@ -53,7 +53,7 @@ async def _send_for(crew: Crew, linked: Sequence[Linked], seconds: float) -> lis
 
     async def send(each: Linked) -> None:
         while (began := now()) < end:
-            await crew.send(each.spec, each.recipient, _TEXT)
+            await crew.send(each.spec, each.recipient, TEXT)
             taken.append(now() - began)
 
     await asyncio.gather(*(send(each) for each in linked))

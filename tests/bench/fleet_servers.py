@@ -108,12 +108,16 @@ class FleetServers:
             child.start()
         self._parts = {"api": api, "background": background, "emulator": emulator}
         self._workers: list[Worker] = []
+        self.port = port
         self.url = f"http://{HOST}:{port}"
         wait_until_ready(api, f"{self.url}/health/ready")
         network.wait_until_ready(emulator, time.sleep)
         self.network = dict(network.known)
 
-    def worker(self, name: str) -> Worker:
+    def pid(self, part: str) -> int:
+        return self._parts[part].pid or 0
+
+    def worker(self, name: str, program: tuple[str, ...] = ("worker",)) -> Worker:
         port = free_port()
         environment = worker_environment(
             self._stand.inherited() | {"WAYPOST_WORKER_PORT": str(port)},
@@ -124,7 +128,7 @@ class FleetServers:
             store_url=self._store_url,
             sandbox=self.network,
         )
-        worker = Worker(self._stand.child(name, ("worker",), environment), f"http://{HOST}:{port}")
+        worker = Worker(self._stand.child(name, program, environment), f"http://{HOST}:{port}")
         self._stand.at_end(worker.end)
         self._workers.append(worker)
         return worker

@@ -56,6 +56,8 @@ class _Load:
         self.job = job
         self.requests: Iterator[bytes] = itertools.cycle([text.encode() for text in job.requests])
         self.latencies: list[float] = []
+        # Within the time of the measurement, whenever they were sent.
+        self.answered = 0
         self.statuses: Counter[int] = Counter()
         self.problem = ""
         self.begins_at = time.perf_counter() + job.warm_up_seconds
@@ -114,6 +116,8 @@ class _Connection(asyncio.Protocol):
         status = int(self._answer[9:12])
         if status != load.job.expected_status:
             load.fail(f"answered {status}: {bytes(self._answer[-400:]).decode('latin-1')}")
+        if load.begins_at <= now < load.ends_at:
+            load.answered += 1
         if self._sent_at >= load.begins_at:
             load.latencies.append(now - self._sent_at)
 
@@ -137,11 +141,11 @@ async def run(job: Job) -> Result:
     await asyncio.sleep(load.ends_at - time.perf_counter())
     seconds, own = time.perf_counter() - began, time.process_time() - own
     server_end = processor_seconds(job.server_pid)
-    answered = len(load.latencies)
+    answered = load.answered
     await asyncio.wait_for(
         asyncio.gather(*(connection.ended for connection in connections)), _PATIENCE_SECONDS
     )
-    if load.problem or not load.latencies:
+    if load.problem or not load.latencies or not answered:
         raise UnexpectedAnswerError(load.problem or "there was no answer in time")
     ordered = sorted(load.latencies)
     return Result(

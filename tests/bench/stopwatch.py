@@ -3,10 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from tests.bench.tables import Figures, percentile
 
 _MICROSECONDS = 1e6
+
+Found = TypeVar("Found")
 
 
 def sample(work: Callable[[], object], seconds: float) -> list[float]:
@@ -34,6 +37,17 @@ async def sample_async(
 
     await asyncio.gather(*(call() for _ in range(at_once)))
     return taken
+
+
+def timed(work: Callable[[], Awaitable[Found]]) -> Callable[[], Awaitable[tuple[float, Found]]]:
+    """One call that also tells how many seconds it took."""
+
+    async def call() -> tuple[float, Found]:
+        began = time.perf_counter()
+        found = await work()
+        return time.perf_counter() - began, found
+
+    return call
 
 
 def summary(taken: list[float]) -> dict[str, float | None]:

@@ -67,7 +67,7 @@ class Runner:
             request.method,
             fill(request.url),
             headers=[(name, fill(value)) for name, value in request.headers],
-            content=fill(request.body).encode() or None,
+            content=_encoded(request, fill(request.body)),
         )
         try:
             response = await self._client.send(asked, stream=True)
@@ -102,3 +102,11 @@ class Runner:
         if holds(found, condition.operator, wanted):
             return ""
         return f"expected {condition.subject} {condition.operator} {wanted}, found {found!r:.300}"
+
+
+def _encoded(request: Request, body: str) -> bytes | None:
+    """The lines of forms end as the protocol wants it, which editors see to as well."""
+    is_form = any(
+        name.lower() == "content-type" and value.startswith("multipart/") for name, value in request.headers
+    )
+    return (body.replace("\n", "\r\n") if is_form else body).encode() or None

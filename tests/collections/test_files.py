@@ -48,7 +48,8 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def _note_secrets(response: httpx.Response) -> None:
-    if "json" in response.headers.get("content-type", ""):
+    kind = response.headers.get("content-type", "")
+    if "json" in kind and "ndjson" not in kind:
         await response.aread()
         run_folder.note_secrets_of(response.json())
 

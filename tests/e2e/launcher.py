@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from deploy.local.processes import is_running
 from tests import run_folder
 from tests.surroundings import without_settings
 
@@ -73,7 +74,7 @@ class Launcher:
 
     def living(self) -> set[str]:
         """The names of its children that are still there."""
-        return {name for name, pid in self.record["pids"].items() if _lives(pid)}
+        return {name for name, pid in self.record["pids"].items() if is_running(pid)}
 
     def keep_logs(self) -> None:
         """Where the canary looks for secrets at the end of the run."""
@@ -87,11 +88,3 @@ def environment_of(pid: int) -> dict[str, str]:
     """What the process was started with."""
     text = Path(f"/proc/{pid}/environ").read_text()
     return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"

@@ -15,6 +15,10 @@ class Network:
     async def close(self) -> None:
         await self._http.aclose()
 
+    async def make_phone(self, phone: str) -> None:
+        answer = await self._http.post("/phones", json={"number": phone.lstrip("+")})
+        assert answer.status_code == 201, answer.text
+
     async def phone_writes(self, phone: str, to: str, text: str) -> None:
         body = {"to": to.lstrip("+"), "type": "text", "text": text}
         answer = await self._http.post(f"/phones/{phone.lstrip('+')}/messages", json=body)
@@ -28,6 +32,12 @@ class Network:
         """The texts that it got from there."""
         items = await self._all(f"/phones/{phone.lstrip('+')}/inbox", 0, {"from": sender.lstrip("+")})
         return [item["text"] for item in items]
+
+    async def file(self, phone: str, message_id: str) -> bytes:
+        """Of a message that it got, decrypted."""
+        answer = await self._http.get(f"/phones/{phone.lstrip('+')}/inbox/{message_id}/file")
+        assert answer.status_code == 200, answer.text
+        return answer.content
 
     async def devices_of(self, *numbers: str, after: int = 0) -> list[dict[str, Any]]:
         """What the journal tells of linked devices; 0 is the phone itself."""

@@ -301,7 +301,7 @@ async def test_work_that_fails_again_and_again_waits_longer_each_time_up_to_a_ca
         await work.change(attempts=attempts - 1, due_at=func.clock_timestamp() - timedelta(seconds=1))
         (claim,) = await work.take()
         before = await work.now()
-        await loop._work(claim)
+        await loop._work(claim, handle)
         (row,) = await work.left()
         waits.append((row.due_at - before).total_seconds())
     assert 0.9 <= waits[0] <= 2.5

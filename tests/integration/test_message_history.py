@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from control_plane.messages import repository
 from shared.contracts.messages import Location
 from tests.factories import Person
 from tests.fleet_client import CONNECTED, PEER, Fleet, text
@@ -55,6 +56,16 @@ async def test_words_are_found_whatever_stands_around_them(person: Person):
     assert await found(person, q='"sie morgen"') == ["Guten Tag, sind Sie morgen offen?"]
     for odd in ("'", '"', "& | !", "\\", "%", "-", "a" * 200):
         assert await found(person, q=odd) == []
+
+
+@pytest.mark.parametrize("rare", [0, 1, 1_000])
+async def test_words_are_found_however_common_they_are(person: Person, monkeypatch, rare: int):
+    """Few are asked for one by one, many are come upon page by page."""
+    monkeypatch.setattr(repository, "_RARE", rare)
+    assert await found(person, q="parcel") == ["Where is my parcel", "The parcel is late. Again!"]
+    assert await found(person, q="parcel", chat=OTHER) == ["Where is my parcel"]
+    assert await found(person, q="parcel -late") == ["Where is my parcel"]
+    assert await found(person, q="nothing") == []
 
 
 async def test_the_chat_of_a_number_holds_what_came_under_the_name_that_hides_it(person: Person):

@@ -16,7 +16,10 @@ async def differences(url: str) -> list[object]:
     engine = migrations.owner_engine(url)
     async with engine.connect() as connection:
         found = await connection.run_sync(
-            lambda sync: compare_metadata(MigrationContext.configure(sync), Base.metadata)
+            lambda sync: compare_metadata(
+                MigrationContext.configure(sync, opts={"include_name": migrations.of_the_models}),
+                Base.metadata,
+            )
         )
     await engine.dispose()
     return list(found)

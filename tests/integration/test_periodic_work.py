@@ -4,17 +4,15 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import delete, func, select, update
 
-from control_plane import background
 from control_plane.accounts.models import PasswordReset
 from control_plane.db.engine import Database, SystemSite
 from control_plane.db.periodic import Job, PeriodicJob, PeriodicWork
 from control_plane.db.revocations import Revocation
-from control_plane.fleet.routing import Routes
 from control_plane.settings import Settings
 from shared.ids import new_uuid, parse_public_id
+from tests.background_jobs import all_jobs
 from tests.factories import People
 from tests.replica import Replica
 from tests.waiting import until
@@ -150,10 +148,6 @@ async def test_a_job_of_another_release_is_left_alone(database: Database, name: 
         await session.execute(delete(PeriodicJob).where(PeriodicJob.name == other))
 
 
-# A map of routes in no Redis.
-NOWHERE = Routes(Redis.from_url("redis://127.0.0.1:1"))
-
-
 async def test_the_real_jobs_remove_what_is_past_its_time_and_nothing_else(
     database: Database, people: People, settings: Settings
 ):
@@ -165,7 +159,7 @@ async def test_the_real_jobs_remove_what_is_past_its_time_and_nothing_else(
         for age in (old, timedelta(0)):
             session.add(PasswordReset(user_id=user_id, digest=new_uuid().bytes, expires_at=func.now() - age))
         session.add(Revocation(user_id=user_id, created_at=func.now() - old))
-    for job in background.jobs(database, settings, NOWHERE):
+    for job in all_jobs(database, settings):
         assert await job.run() >= 0
     async with database.system(SITE) as session:
         resets = await session.scalars(select(PasswordReset).where(PasswordReset.user_id == user_id))

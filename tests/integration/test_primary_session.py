@@ -17,8 +17,7 @@ async def test_without_a_session_it_is_said_so(people: People):
     assert "POST /v1/sessions" in answer.json()["detail"]
 
 
-async def test_it_is_refused_as_by_the_primary_session_itself(fleet: Fleet, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("control_plane.messages.sending._MOVES_WITHIN", 0.05)
+async def test_it_is_refused_as_by_the_primary_session_itself(fleet: Fleet):
     person, worker = await fleet.owner(), await fleet.worker(endpoint="http://127.0.0.1:1")
     primary, other = await fleet.session(person, "first"), await fleet.running(person, "second")
     await worker.tell(other, 1, CONNECTED)
@@ -29,9 +28,9 @@ async def test_it_is_refused_as_by_the_primary_session_itself(fleet: Fleet, monk
         bodies.append({**answer.json(), "requestId": ""})
     assert bodies[0] == bodies[1]
     await person.call("POST", f"/v1/sessions/{other}/set-primary")
-    # Nobody listens where this worker says that it is: it was sent there, and by the other session.
-    sent = await person.call("POST", "/v1/messages", json=TEXT)
-    assert sent.json()["code"] == "worker_unreachable"
+    # Nobody listens where this worker says that it is: it waits there, in the queue of the other session.
+    sent = await person.call("POST", "/v1/messages", json=TEXT, headers={"Prefer": "respond-async"})
+    assert (sent.status_code, sent.json()["sessionId"]) == (202, other)
     page = (await person.call("GET", f"/v1/sessions/{other}/messages")).json()
     assert [message["text"] for message in page["items"]] == ["hello"]
 

@@ -5,17 +5,16 @@ import uuid
 
 import asyncpg
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import delete, func, select
 
-from control_plane import app, background
+from control_plane import app
 from control_plane.accounts.models import Login, RefreshToken, User
 from control_plane.accounts.repository import CredentialRepository, ExpiryRepository
 from control_plane.db.engine import Database, SystemSite
 from control_plane.db.revocations import PurgedRevocations, Revocation, RevocationFeed
-from control_plane.fleet.routing import Routes
 from control_plane.settings import Settings
 from shared.ids import parse_public_id
+from tests.background_jobs import all_jobs
 from tests.factories import People
 from tests.waiting import until
 
@@ -113,12 +112,8 @@ async def test_young_revocations_logins_and_tokens_are_kept(database: Database, 
             assert rows.all(), model.__tablename__
 
 
-# A map of routes in no Redis.
-NOWHERE = Routes(Redis.from_url("redis://127.0.0.1:1"))
-
-
 def test_every_purge_is_among_the_jobs(database: Database, settings: Settings):
-    names = {job.name for job in background.jobs(database, settings, NOWHERE)}
+    names = {job.name for job in all_jobs(database, settings)}
     assert names >= {"expired-credentials", "expired-idempotency-keys", "old-revocations"}
 
 

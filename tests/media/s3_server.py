@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Self
+from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from aiohttp import web
@@ -78,6 +79,9 @@ class S3Server:
 
     def put(self, request: web.Request, key: str, body: bytes) -> web.Response:
         upload = request.query.get("uploadId")
+        source = request.headers.get("x-amz-copy-source")
+        if source is not None:
+            return self._copy(unquote(source).lstrip("/").removeprefix(f"{self.bucket}/"), key)
         if upload is not None:
             if upload not in self.uploads:
                 return fault(404, "NoSuchUpload")
@@ -85,6 +89,13 @@ class S3Server:
         else:
             self.objects[key] = Held(body, _kept(request))
         return web.Response(headers={"ETag": _etag(body)})
+
+    def _copy(self, source: str, key: str) -> web.Response:
+        held = self.objects.get(source)
+        if held is None:
+            return fault(404, "NoSuchKey")
+        self.objects[key] = held
+        return _xml(f"<CopyObjectResult><ETag>{_etag(held.data)}</ETag></CopyObjectResult>")
 
     def post(self, request: web.Request, key: str, body: bytes) -> web.Response:
         if "uploads" in request.query:

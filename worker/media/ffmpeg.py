@@ -89,6 +89,9 @@ class Ffmpeg:
             code, words = await self._ended(self._command(job), job.source.parent, job.largest)
         fields = {"seconds": round(time.monotonic() - started, 2), "demuxer": job.demuxer, "exit_code": code}
         log.debug("ffmpeg_ended", extra={"fields": fields})
+        with contextlib.suppress(FileNotFoundError):
+            # The loop that workers run on can set no umask; meanwhile the tray itself lets nobody in.
+            job.target.chmod(0o600)
         size = _size(job.target)
         if code == -_FILE_TOO_LARGE_SIGNAL or size > job.largest:
             raise too_large("What the file becomes by conversion", job.largest)
@@ -117,7 +120,6 @@ class Ffmpeg:
                 stderr=asyncio.subprocess.STDOUT,
                 cwd=folder,
                 env=_surroundings(),
-                umask=0o077,
                 start_new_session=True,
             )
         except OSError:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from shared.contracts.messages import FileKind, FileTicket, OutgoingMessage, PollVote, Sent
 from worker.whatsapp import fetching, library
 from worker.whatsapp.account import Account
-from worker.whatsapp.jids import format_jid, is_group, parse_jid, parse_person
+from worker.whatsapp.jids import format_jid, is_group, parse_jid, parse_person, phone_of
 from worker.whatsapp.library_errors import (
     download_problem_of,
     log_out_problem_of,
@@ -23,6 +23,7 @@ from worker.whatsapp.outgoing.building import build
 from worker.whatsapp.outgoing.limits import check_id
 from worker.whatsapp.outgoing.votes import poll_info
 from worker.whatsapp.port import Fetched, NotConnected, NumberFound, Typing
+from worker.whatsapp.recipients import hidden_name, send_to
 
 Result = TypeVar("Result")
 
@@ -61,8 +62,17 @@ class LibraryCalls(ABC):
         if not await self._ask(lambda client: client.is_logged_in):
             raise NotConnected
         built = await build(message, format_jid(to), self._account, self)
-        answer = await self._ask(lambda client: client.send_message(to, built), send_problem_of)
-        return Sent(whatsapp_id=str(answer.ID), timestamp=int(answer.Timestamp))
+        answer, reached = await send_to(
+            to,
+            lambda jid: self._ask(lambda client: client.send_message(jid, built), send_problem_of),
+            self._ask,
+        )
+        return Sent(
+            whatsapp_id=str(answer.ID),
+            timestamp=int(answer.Timestamp),
+            phone=phone_of(format_jid(reached)) if reached is not to else "",
+            lid=await hidden_name(reached, self._ask),
+        )
 
     async def upload(self, data: bytes, kind: FileKind) -> Any:
         media = fetching.MEDIA_TYPES[kind]

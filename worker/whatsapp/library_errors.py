@@ -2,7 +2,7 @@
 
 import re
 
-from worker.whatsapp.port import Gone, NotConnected, Refused, Uncertain
+from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Uncertain
 
 _DOWN = ("websocket not connected", "frame socket is closed", "client is nil", "doesn't contain a device JID")
 # A question on the way to the real thing met no answer; the thing itself was not done.
@@ -10,6 +10,8 @@ _SILENT = ("info query timed out", "websocket disconnected before info query")
 # The message had left by then, and was not acknowledged.
 _UNACKNOWLEDGED = ("timed out waiting for message send", "websocket disconnected before message send")
 _NOT_UPLOADED = re.compile(r"failed to execute request|status code 5\d\d")
+# Too much at once; and an account that may write to nobody new for now.
+_LIMITED = re.compile(r"server returned error (?:429|463)\b")
 _GONE = re.compile(r"status code (?:403|404|410)\b")
 _OTHER_BYTES = re.compile(
     r"hash of media|invalid media|hmac|mismatch|doesn't match|too short|failed to decrypt"
@@ -18,6 +20,7 @@ _NO_NAME = "without PushName"
 _NOBODY = "no LID found"
 _UNKNOWN_POLL = "message secret key not found"
 
+NOBODY = "nobody on WhatsApp has this number"
 SILENCE = "the WhatsApp network did not answer in time: try again in a moment"
 ALTERED = "the file is not what its message promised: it was damaged or altered on its way"
 
@@ -61,7 +64,13 @@ def send_problem_of(error: BaseException) -> Exception:
         return NotConnected()
     if words.startswith("failed to send message node"):
         return Uncertain("the connection broke while the message was handed over: it may have been sent")
-    return Refused("nobody on WhatsApp has this number" if _NOBODY in words else words)
+    if _LIMITED.search(words):
+        return Limited(f"WhatsApp wants this account to send less for a while: {words}")
+    return Refused(NOBODY if _NOBODY in words else words)
+
+
+def nobody_has(problem: Refused) -> bool:
+    return str(problem) == NOBODY
 
 
 def upload_problem_of(error: BaseException) -> Exception:

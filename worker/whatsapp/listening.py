@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 _events = library.events
 _NOTICES: Mapping[type, Callable[[Any], Told]] = {
     _events.ReceiptEv: notices.receipt,
-    library.UndecryptableMessage: notices.undecryptable,
     _events.ChatPresenceEv: notices.typing,
     _events.PresenceEv: notices.presence,
     _events.CallOfferEv: lambda event: notices.call(event, "offered"),
@@ -49,6 +48,7 @@ class Listening:
         client.event(_events.MessageEv)(guarded(self._message))
         client.event(_events.HistorySyncEv)(guarded(self._history))
         client.event(_events.GroupInfoEv)(guarded(self._group))
+        client.event(library.UndecryptableMessage)(guarded(self._undecryptable))
 
     def _notice(self, told: Callable[[Any], Told]) -> Callable[[Any], Awaitable[None]]:
         async def tell(event: Any) -> None:
@@ -58,6 +58,9 @@ class Listening:
 
     async def _group(self, event: Any) -> None:
         self._tell(notices.group_changed(event, self._account()))
+
+    async def _undecryptable(self, event: Any) -> None:
+        self._tell(notices.undecryptable(event, self._account()))
 
     async def _message(self, event: Any) -> None:
         envelope = envelope_of(event, self._account())

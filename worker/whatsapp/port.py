@@ -46,6 +46,10 @@ class Refused(Exception):  # noqa: N818
     """The library or the network refused the call; the text says why, in their words."""
 
 
+class Limited(Refused):
+    """The network wants less from this account for a while."""
+
+
 class Uncertain(Exception):  # noqa: N818
     """It went out and no answer came: it may have been sent, and nobody here can tell."""
 

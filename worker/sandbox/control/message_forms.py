@@ -152,6 +152,17 @@ class VoteForm(Form, frozen=True, kw_only=True, tag="poll_vote"):
     options: Annotated[list[Line], msgspec.Meta(max_length=12)]
 
 
+class UnreadableForm(Form, frozen=True, kw_only=True, tag="unreadable"):
+    """Broken on its way; who asks for it again gets it whole, or no answer ever."""
+
+    text: Words = "unreadable"
+    sent_again: bool = False
+
+
+class WithheldForm(Form, frozen=True, kw_only=True, tag="withheld"):
+    """Only phones get it, such as a picture for one look; companions learn that there is one."""
+
+
 AnyForm = (
     TextForm
     | LocationForm
@@ -164,6 +175,8 @@ AnyForm = (
     | RevokeForm
     | PinForm
     | VoteForm
+    | UnreadableForm
+    | WithheldForm
     | ImageForm
     | VideoForm
     | GifForm

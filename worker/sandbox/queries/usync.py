@@ -1,5 +1,6 @@
 """Looking people up: is there such a number, what is its LID, which devices does it have."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from worker.sandbox.wire.nodes import Node, node
 
 if TYPE_CHECKING:
     from worker.sandbox.network import Network
+
+_BRAZILIAN = re.compile(r"55(\d{2})9?(\d{8})")
 
 
 def look_up(network: "Network", connection: Connection, query: Node) -> Node:
@@ -30,7 +33,7 @@ def look_up(network: "Network", connection: Connection, query: Node) -> Node:
 def _user(network: "Network", asker: DeviceName, user: Node, topics: list[str]) -> Node:
     # Without a LID in the answer the client refuses to send at all.
     contact = user.child("contact")
-    jid = user.jid("jid") or _from_contact(contact)
+    jid = user.jid("jid") or _from_contact(network, contact)
     account = network.accounts.find(jid)
     if account and "devices" in topics:
         network.account_life.devices_told(asker, account)
@@ -38,13 +41,23 @@ def _user(network: "Network", asker: DeviceName, user: Node, topics: list[str]) 
     return node("user", {"jid": jid}, answers)
 
 
-def _from_contact(contact: Node | None) -> Jid | None:
-    """Numbers are also asked for as text with a plus sign in front."""
+def _from_contact(network: "Network", contact: Node | None) -> Jid | None:
+    """Numbers are also asked for as text with a plus sign in front; then they may be written as people do."""
     if contact is None:
         return None
     content = contact.content
     asked = content.decode(errors="replace") if isinstance(content, bytes) else str(content)
-    return Jid(asked.lstrip("+").partition("@")[0], PHONE_NUMBER)
+    digits = asked.lstrip("+").partition("@")[0]
+    known = (Jid(form, PHONE_NUMBER) for form in (digits, *_other_forms(digits)))
+    return next(filter(network.accounts.find, known), Jid(digits, PHONE_NUMBER))
+
+
+def _other_forms(digits: str) -> tuple[str, ...]:
+    """Mobile numbers of Brazil got a ninth digit, which accounts that are older do without."""
+    number = _BRAZILIAN.fullmatch(digits)
+    if number is None:
+        return ()
+    return (f"55{number[1]}{number[2]}", f"55{number[1]}9{number[2]}")
 
 
 def _answer(network: "Network", account: Account | None, topic: str, contact: Node | None) -> Node | None:

@@ -1,6 +1,6 @@
 """Around a message: where it was written, by whom, when, and which message another one means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.contracts.messages import MessageKey
@@ -19,6 +19,7 @@ class Envelope:
     sender_phone: str = ""
     sender_lid: str = ""
     chat_phone: str = ""
+    chat_lid: str = ""
     from_me: bool = False
     push_name: str = ""
     # Both of the network, which lets only admins delete what others wrote.
@@ -53,10 +54,19 @@ class Envelope:
 
 
 def envelope_of(event: Any, account: Account) -> Envelope:
-    info, source = event.Info, event.Info.MessageSource
+    return replace(
+        envelope_of_info(event.Info, account),
+        ephemeral=bool(event.IsEphemeral),
+        view_once=bool(event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension),
+    )
+
+
+def envelope_of_info(info: Any, account: Account) -> Envelope:
+    source = info.MessageSource
     from_me, chat = bool(source.IsFromMe), format_jid(source.Chat)
     names = [format_jid(jid) for jid in (source.Sender, source.SenderAlt) if jid.User]
     names += [account.number, account.lid] if from_me else []
+    in_chat = _names_of_other(source, chat, from_me=from_me)
     return Envelope(
         account=account,
         whatsapp_id=fields.id_of_told(info.ID),
@@ -65,20 +75,18 @@ def envelope_of(event: Any, account: Account) -> Envelope:
         timestamp=int(info.Timestamp) // 1000,
         sender_phone=next(filter(None, map(phone_of, names)), ""),
         sender_lid=next(filter(None, map(lid_of, names)), ""),
-        chat_phone=_chat_phone(source, chat, from_me=from_me),
+        chat_phone=next(filter(None, map(phone_of, in_chat)), ""),
+        chat_lid=next(filter(None, map(lid_of, in_chat)), ""),
         from_me=from_me,
         push_name=fields.words(info.Pushname),
         by_admin=info.Edit == _ADMIN_REVOKE,
-        ephemeral=bool(event.IsEphemeral),
-        view_once=bool(event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension),
     )
 
 
 _ADMIN_REVOKE = "8"
 
 
-def _chat_phone(source: Any, chat: str, *, from_me: bool) -> str:
-    """The number of the other person of a personal chat."""
+def _names_of_other(source: Any, chat: str, *, from_me: bool) -> list[str]:
+    """Both names of the other person of a personal chat, as far as they are told."""
     other = source.RecipientAlt if from_me else source.SenderAlt
-    names = [chat, *([format_jid(other)] if other.User and not source.IsGroup else [])]
-    return next(filter(None, map(phone_of, names)), "")
+    return [chat, *([format_jid(other)] if other.User and not source.IsGroup else [])]

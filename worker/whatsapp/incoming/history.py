@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from shared.contracts.messages import ReceivedMessage
 from shared.contracts.told import HistoryReceived
 from worker.whatsapp.account import Account
@@ -47,9 +49,13 @@ def _messages(history: Any, account: Account) -> Iterator[tuple[ReceivedMessage,
 
 def _read(written: Any, envelope: Envelope) -> ReceivedMessage | None:
     try:
-        return read_message(written.message, envelope)
+        message = read_message(written.message, envelope)
     except Exception:  # one message among thousands must not take the others with it
-        return unreadable(envelope)
+        message = unreadable(envelope)
+    if message is None or not envelope.from_me:
+        return message
+    # The phone counts from 2, sent, to 5, played.
+    return msgspec.structs.replace(message, ack=max(0, int(written.status) - 1))
 
 
 class _OtherNames:
@@ -85,6 +91,7 @@ def _envelope(written: Any, chat: str, names: _OtherNames, account: Account) -> 
         sender=sender,
         timestamp=int(written.messageTimestamp),
         chat_phone=next(filter(None, map(phone_of, names.both(chat))), ""),
+        chat_lid=next(filter(None, map(lid_of, names.both(chat))), ""),
         sender_phone=next(filter(None, map(phone_of, known)), ""),
         sender_lid=next(filter(None, map(lid_of, known)), ""),
         from_me=from_me,

@@ -34,6 +34,7 @@ def _message(content: ReceivedContent, envelope: Envelope, context: Any) -> Rece
         whatsapp_id=envelope.whatsapp_id,
         chat=envelope.chat,
         chat_phone=envelope.chat_phone,
+        chat_lid=envelope.chat_lid,
         sender=envelope.sender,
         sender_phone=envelope.sender_phone,
         sender_lid=envelope.sender_lid,

@@ -7,7 +7,8 @@ from typing import Any
 from shared.contracts.told import CallSeen, GroupChanged, PresenceSeen, ReceiptSeen, TypingSeen, Undecryptable
 from worker.whatsapp.account import Account
 from worker.whatsapp.incoming import fields
-from worker.whatsapp.jids import format_jid
+from worker.whatsapp.incoming.envelope import envelope_of_info
+from worker.whatsapp.jids import format_jid, lid_of, phone_of
 
 # The library has no name for a voice note that was played on another device of ours, and takes this one.
 _RECEIPTS: Mapping[str, str] = {"SERVER_ERROR": "played_self"}
@@ -16,23 +17,33 @@ _RECEIPTS: Mapping[str, str] = {"SERVER_ERROR": "played_self"}
 def receipt(event: Any) -> ReceiptSeen:
     kinds = event.DESCRIPTOR.fields_by_name["Type"].enum_type.values_by_number
     name = kinds[event.Type].name if event.Type in kinds else "unknown"
+    source = event.MessageSource
+    names = [format_jid(jid) for jid in (source.Sender, source.SenderAlt) if jid.User]
     return ReceiptSeen(
-        chat=format_jid(event.MessageSource.Chat),
-        sender=format_jid(event.MessageSource.Sender),
+        chat=format_jid(source.Chat),
+        sender=format_jid(source.Sender),
+        sender_phone=next(filter(None, map(phone_of, names)), ""),
+        sender_lid=next(filter(None, map(lid_of, names)), ""),
+        from_me=bool(source.IsFromMe),
         whatsapp_ids=tuple(filter(None, map(fields.message_id, event.MessageIDs))),
         kind=_RECEIPTS.get(name, name.lower()),
         timestamp=int(event.Timestamp),
     )
 
 
-def undecryptable(event: Any) -> Undecryptable:
-    source = event.Info.MessageSource
+def undecryptable(event: Any, account: Account) -> Undecryptable:
+    envelope = envelope_of_info(event.Info, account)
     return Undecryptable(
-        whatsapp_id=fields.id_of_told(event.Info.ID),
-        chat=format_jid(source.Chat),
-        sender=format_jid(source.Sender),
-        timestamp=int(event.Info.Timestamp) // 1000,
+        whatsapp_id=envelope.whatsapp_id,
+        chat=envelope.chat,
+        sender=envelope.sender,
+        timestamp=envelope.timestamp,
         withheld=bool(event.IsUnavailable),
+        from_me=envelope.from_me,
+        chat_phone=envelope.chat_phone,
+        sender_phone=envelope.sender_phone,
+        sender_lid=envelope.sender_lid,
+        push_name=envelope.push_name,
     )
 
 
