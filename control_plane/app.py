@@ -31,24 +31,24 @@ from control_plane.http.pipeline import Pipeline
 from control_plane.http.problems import render
 from control_plane.http.request_context import RequestContext
 from control_plane.http.transactions import provide_tenant_session
-from control_plane.messages.acquaintance import Acquaintance
-from control_plane.messages.analytics_controller import SessionAnalyticsController
+from control_plane.messages.analytics.controller import SessionAnalyticsController
 from control_plane.messages.answering import Answering
-from control_plane.messages.asked_files import AskedFiles
 from control_plane.messages.asking import Asking
 from control_plane.messages.bodies import SendBody, SendBodySchema, decode_send_body
 from control_plane.messages.broadcasts.controller import BroadcastController
 from control_plane.messages.broadcasts.opt_out_controller import OptOutController
 from control_plane.messages.broadcasts.service import Broadcasts
 from control_plane.messages.chat_controller import ChatController
-from control_plane.messages.contact_controller import ContactController
+from control_plane.messages.contacts.acquaintance import Acquaintance
+from control_plane.messages.contacts.controller import ContactController
 from control_plane.messages.controller import MessageController
 from control_plane.messages.detail_controller import DetailController
-from control_plane.messages.erasure_controller import ErasureController
-from control_plane.messages.export_controller import ExportController
-from control_plane.messages.media import MediaLinks
-from control_plane.messages.media_controller import MediaController
-from control_plane.messages.outgoing_files import OutgoingFiles
+from control_plane.messages.files.asked import AskedFiles
+from control_plane.messages.files.controller import MediaController
+from control_plane.messages.files.media import MediaLinks
+from control_plane.messages.files.outgoing import OutgoingFiles
+from control_plane.messages.history.erasure_controller import ErasureController
+from control_plane.messages.history.export_controller import ExportController
 from control_plane.messages.pace import Pace, PaceKeeper
 from control_plane.messages.queue.controller import QueueController
 from control_plane.messages.queue.upkeep import Queue

@@ -19,14 +19,14 @@ from control_plane.fleet.worker_client import WorkerClient
 from control_plane.http.idempotency import ExpiredKeys
 from control_plane.keyring import Keyring
 from control_plane.messages.broadcasts.feeding import Feeding
-from control_plane.messages.erasing import ErasingLoop
+from control_plane.messages.files.removals import RemovalLoop
 from control_plane.messages.handing_over import HandingOver
-from control_plane.messages.months import keep_months
+from control_plane.messages.history.erasing import ErasingLoop
+from control_plane.messages.history.months import keep_months
+from control_plane.messages.history.retention import Retention
 from control_plane.messages.queue.clockwork import Clockwork
 from control_plane.messages.queue.late_results import LateResults
 from control_plane.messages.queue.outboxes import Outboxes, sender_of
-from control_plane.messages.removals import RemovalLoop
-from control_plane.messages.retention import Retention
 from control_plane.redis_map import connect
 from control_plane.settings import Settings
 from control_plane.supervision.comparison import Comparison

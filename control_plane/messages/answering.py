@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from control_plane.events.hints import hint
 from control_plane.http.idempotency import claim_of
 from control_plane.messages.accepting import Call
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.files.media import MediaLinks
 from control_plane.messages.models import Message
 from control_plane.messages.schemas import MessageView
 

@@ -9,7 +9,7 @@ from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 
 from control_plane.accounts.schemas import Body
-from control_plane.messages.file_bodies import (
+from control_plane.messages.files.bodies import (
     Answering,
     AnyFile,
     MessageId,

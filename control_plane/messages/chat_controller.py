@@ -11,9 +11,9 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from control_plane.accounts.schemas import Answer, Body
 from control_plane.errors import AppError, Code
 from control_plane.http.principal import Access, Principal, Scope, scoped
-from control_plane.messages.acquaintance import Acquaintance
 from control_plane.messages.asking import Asking
 from control_plane.messages.chat_ids import parse_any_chat_id, parse_chat_id, phone_of
+from control_plane.messages.contacts.acquaintance import Acquaintance
 from control_plane.messages.reading import MOST_AT_ONCE, Reading
 from shared.contracts.commands import NumbersWish, TypingWish
 

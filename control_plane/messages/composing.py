@@ -20,8 +20,8 @@ from control_plane.messages.bodies import (
     SendText,
 )
 from control_plane.messages.chat_ids import parse_chat_id, phone_of
-from control_plane.messages.contact_repository import ContactRepository
-from control_plane.messages.forwarded_files import WITH_FILES
+from control_plane.messages.contacts.repository import ContactRepository
+from control_plane.messages.files.forwarded import WITH_FILES
 from control_plane.messages.models import Message
 from control_plane.messages.repository import MessageRepository
 from shared.contracts.messages import (

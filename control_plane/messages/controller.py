@@ -16,10 +16,10 @@ from control_plane.messages.answering import Answering, call_of
 from control_plane.messages.bodies import EditBody, ForwardBody, ReactBody, SendBody
 from control_plane.messages.composing import edit, forward, react, revoke
 from control_plane.messages.details import MessageDetail, detail_of, visible_message
-from control_plane.messages.filtering import Chat, Direction, Kind, Status, Words, filters_of
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.files.media import MediaLinks
+from control_plane.messages.files.outgoing import OutgoingFiles
+from control_plane.messages.history.filtering import Chat, Direction, Kind, Status, Words, filters_of
 from control_plane.messages.models import Message
-from control_plane.messages.outgoing_files import OutgoingFiles
 from control_plane.messages.repository import MessageRepository
 from control_plane.messages.schemas import MessageView
 from control_plane.messages.sending import Sending

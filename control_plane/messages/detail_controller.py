@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.http.pagination import DEFAULT_LIMIT, Cursors, Page, PageCursor, PageLimit
 from control_plane.http.principal import Access, Principal, Scope, scoped
-from control_plane.messages.asked_files import AskedFiles
 from control_plane.messages.details import ReceiptView, visible_message
-from control_plane.messages.media import MediaLinks
-from control_plane.messages.receipt_models import MessageReceipt
-from control_plane.messages.receipt_repository import ReceiptRepository
+from control_plane.messages.files.asked import AskedFiles
+from control_plane.messages.files.media import MediaLinks
+from control_plane.messages.receiving.receipt_models import MessageReceipt
+from control_plane.messages.receiving.receipt_repository import ReceiptRepository
 from control_plane.messages.schemas import MessageView
 from control_plane.sessions.service import Sessions
 

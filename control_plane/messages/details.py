@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane.accounts.schemas import Answer
 from control_plane.errors import not_found
 from control_plane.http.principal import Principal
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.files.media import MediaLinks
 from control_plane.messages.models import Message
-from control_plane.messages.receipt_models import MessageReceipt, MessageResponse
-from control_plane.messages.receipt_repository import ReceiptRepository
+from control_plane.messages.receiving.receipt_models import MessageReceipt, MessageResponse
+from control_plane.messages.receiving.receipt_repository import ReceiptRepository
+from control_plane.messages.receiving.responses import REACTION, VOTE, ResponseRepository, chosen_options
 from control_plane.messages.repository import MessageRepository
-from control_plane.messages.responses import REACTION, VOTE, ResponseRepository, chosen_options
 from control_plane.messages.schemas import MessageView
 from control_plane.sessions.service import Sessions
 from shared.ids import parse_public_id

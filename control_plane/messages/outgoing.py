@@ -6,9 +6,9 @@ import msgspec
 
 from control_plane.messages.chat_ids import phone_of
 from control_plane.messages.composing import Composed
-from control_plane.messages.media import media_of_sent
+from control_plane.messages.files.media import media_of_sent
 from control_plane.messages.models import Message
-from control_plane.messages.storing import plain
+from control_plane.messages.receiving.storing import plain
 from control_plane.sessions.models import Session
 from shared.contracts.commands import SendWish
 from shared.contracts.messages import PlainContent, Quoted, StoredFile

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from control_plane.db.engine import Database
 from control_plane.messages.chat_ids import lid_of, phone_of
-from control_plane.messages.contact_repository import ContactRepository
+from control_plane.messages.contacts.repository import ContactRepository
 from control_plane.messages.models import Message
 from shared.ids import UserId
 

@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, func, literal, 
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
-from control_plane.messages.contact_repository import ContactRepository, give_names
+from control_plane.messages.contacts.repository import ContactRepository, give_names
 from control_plane.messages.models import NO_NEWS, WORDS, Message, MessageKey
 from shared.ids import parse_public_id
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from control_plane.accounts.schemas import Answer
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.files.media import MediaLinks
 from control_plane.messages.models import Message
 from shared.contracts.messages import FileKind
 from shared.ids import public_id

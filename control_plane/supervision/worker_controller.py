@@ -22,7 +22,7 @@ from control_plane.fleet.repository import FleetRepository
 from control_plane.fleet.tokens import WorkerIdentity, WorkerTokens, join_digests
 from control_plane.http.principal import WORKERS, access
 from control_plane.keyring import Keyring
-from control_plane.messages.ingest import Ingest
+from control_plane.messages.receiving.ingest import Ingest
 from control_plane.sessions.models import Wanted
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.settings import Settings

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 
+from deploy.local.errors import LaunchError
 from tests.bench.fleet_owner import Owner
 from tests.bench.fleet_people import Pair
 from tests.bench.fleet_servers import PATIENCE
@@ -27,20 +29,25 @@ class Queues:
         """Nothing waits then and nothing is being sent, and all of them run."""
         await self._all("pause")
         connection = await asyncpg.connect(self._database_url)
-        try:
+        left: list[dict[str, Any]] = []
+
+        async def nothing_is_left() -> bool:
+            # Again and again: what is being sent may come back into the queue.
             await connection.execute(_CANCEL)
+            states = [await self._call("GET", pair) for pair in self._pairs]
+            left[:] = [state for state in states if state["waiting"] or state["sending"]]
+            return not left
+
+        try:
+            await until(nothing_is_left, within=PATIENCE)
+        except TimeoutError:
+            raise LaunchError(f"Queues were not empty within {PATIENCE:.0f} s:", str(left)) from None
         finally:
             await connection.close()
-        await until(self._nothing_is_left, within=PATIENCE)
         await self._all("resume")
 
     async def _all(self, what: str) -> None:
-        paths = [f"/v1/sessions/{pair.session}/queue/{what}" for pair in self._pairs]
-        await asyncio.gather(*(self._owner.call("POST", path, 200) for path in paths))
+        await asyncio.gather(*(self._call("POST", pair, f"/{what}") for pair in self._pairs))
 
-    async def _nothing_is_left(self) -> bool:
-        for pair in self._pairs:
-            state = await self._owner.call("GET", f"/v1/sessions/{pair.session}/queue", 200)
-            if state["waiting"] or state["sending"]:
-                return False
-        return True
+    async def _call(self, method: str, pair: Pair, what: str = "") -> Any:
+        return await self._owner.call(method, f"/v1/sessions/{pair.session}/queue{what}", 200)

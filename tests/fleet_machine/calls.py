@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from control_plane.db.engine import SystemSite
 from control_plane.fleet.tokens import WorkerTokens
 from control_plane.http.principal import Principal
-from control_plane.messages import ingest
+from control_plane.messages.receiving import ingest
 from control_plane.sessions import service
 from control_plane.sessions.schemas import CreateSessionBody
 from control_plane.supervision import (

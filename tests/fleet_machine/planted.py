@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from control_plane.fleet import placement
 from control_plane.fleet.repository import FleetRepository
-from control_plane.messages.ingest import Ingest
+from control_plane.messages.receiving.ingest import Ingest
 from control_plane.messages.repository import StoredMessages
 from control_plane.sessions import transitions
 from control_plane.sessions.repository import SessionRepository, SupervisedSessions

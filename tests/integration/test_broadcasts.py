@@ -10,9 +10,9 @@ from sqlalchemy import select
 from control_plane.db.engine import SystemSite
 from control_plane.messages.broadcasts import feeding as feeding_module
 from control_plane.messages.broadcasts import progress
+from control_plane.messages.history.retention import RetainedMessages
 from control_plane.messages.models import Message
 from control_plane.messages.queue.repository import OutboundQueue
-from control_plane.messages.retention import RetainedMessages
 from control_plane.tiers.service import QuotaRoom
 from shared.contracts.commands import CommandAnswer, Outcome
 from shared.session_state import Reason, SessionState

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select, text, update
 
 from control_plane.db.engine import SystemSite
-from control_plane.messages.erasing import ErasingLoop, Erasure
+from control_plane.messages.files.removals import FileRemoval, RemovalLoop
+from control_plane.messages.history.erasing import ErasingLoop, Erasure
 from control_plane.messages.models import Message, MessageKey
-from control_plane.messages.removals import FileRemoval, RemovalLoop
 from shared.contracts import told as words
 from tests.factories import Person
 from tests.fleet_client import CONNECTED, PEER, Fleet

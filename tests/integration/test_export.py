@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from control_plane.messages.export import Export
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.files.media import MediaLinks
+from control_plane.messages.history.export import Export
 from control_plane.messages.repository import Filters
 from shared.ids import UserId, parse_public_id
 from tests.factories import Person

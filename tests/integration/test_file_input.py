@@ -14,7 +14,7 @@ from aiohttp import web
 from sqlalchemy import select
 
 from control_plane.db.engine import SystemSite
-from control_plane.messages.removals import FileRemoval
+from control_plane.messages.files.removals import FileRemoval
 from shared.contracts.commands import CommandAnswer, Outcome
 from shared.contracts.messages import FileKind
 from shared.files.limits import HANDED_IN, IN_JSON, LARGEST, MIB

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from control_plane.db import migrations
 from control_plane.db.engine import Database, SystemSite
-from control_plane.messages.months import AHEAD, MessageMonths, first_id_at, first_id_of, keep_months
+from control_plane.messages.history.months import AHEAD, MessageMonths, first_id_at, first_id_of, keep_months
 from shared.ids import UserId, new_uuid
 from tests.conftest import TEMPLATE
 from tests.databases import own_database

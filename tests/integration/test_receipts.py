@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 
 from control_plane.db.engine import SystemSite
 from control_plane.messages.models import Message
-from control_plane.messages.receipt_models import EarlyReceipt
-from control_plane.messages.receipts import apply_early_receipts
+from control_plane.messages.receiving.receipt_models import EarlyReceipt
+from control_plane.messages.receiving.receipts import apply_early_receipts
 from shared.ids import new_uuid
 from tests.fleet_client import PEER, Fleet, bare, text
 from tests.integration.receiving import GROUP, Ear, ear_of, receipt

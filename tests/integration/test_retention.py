@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select, update
 
 from control_plane.db.engine import SystemSite
+from control_plane.messages.files.removals import FileRemoval, RemovalLoop
+from control_plane.messages.history.months import first_id_at
+from control_plane.messages.history.retention import Retention
 from control_plane.messages.models import Message, MessageKey
-from control_plane.messages.months import first_id_at
-from control_plane.messages.removals import FileRemoval, RemovalLoop
-from control_plane.messages.retention import Retention
 from control_plane.tiers.limits import Tier
 from shared.contracts import told as words
 from shared.files.errors import MediaCode, MediaError

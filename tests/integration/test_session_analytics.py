@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import insert, update
 
 from control_plane.db.engine import SystemSite
-from control_plane.messages import session_analytics, session_figures
+from control_plane.messages.analytics import figures as session_figures
+from control_plane.messages.analytics import sessions as session_analytics
 from control_plane.messages.models import Message
 from control_plane.sessions.models import Session, SessionChange, SessionProbe
 from shared.contracts import told as words

@@ -7,7 +7,7 @@ import pytest
 
 from control_plane.errors import AppError
 from control_plane.keyring import Keyring
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.files.media import MediaLinks
 from control_plane.messages.models import Message
 from shared.ids import new_uuid
 from shared.redaction import Secret

@@ -11,7 +11,7 @@ from control_plane.accounts.schemas import Body
 from control_plane.errors import AppError, Code
 from control_plane.http.problems import pointer_of
 from control_plane.messages.bodies import AnyMessage, SendReaction
-from control_plane.messages.file_bodies import To
+from control_plane.messages.files.bodies import To
 
 MOST_RECIPIENTS = 10_000
 Name = Annotated[str, msgspec.Meta(max_length=100)]

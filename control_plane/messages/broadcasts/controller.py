@@ -27,7 +27,7 @@ from control_plane.messages.broadcasts.schemas import (
     CreatedBroadcast,
 )
 from control_plane.messages.broadcasts.service import Broadcasts
-from control_plane.messages.outgoing_files import OutgoingFiles
+from control_plane.messages.files.outgoing import OutgoingFiles
 from control_plane.sessions.service import Sessions
 
 UserRequest = Request[Principal, Access, Any]

@@ -24,7 +24,7 @@ from control_plane.messages.broadcasts.stopping import stop
 from control_plane.messages.broadcasts.variables import filled, text_of
 from control_plane.messages.chat_ids import lid_of, phone_of
 from control_plane.messages.composing import Composed
-from control_plane.messages.contacts import learn
+from control_plane.messages.contacts.identity import learn
 from control_plane.messages.models import Message
 from control_plane.messages.outgoing import row_of
 from control_plane.messages.queue.lanes import Lane

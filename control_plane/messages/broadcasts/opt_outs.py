@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.messages.broadcasts.models import OptOut
-from control_plane.messages.contact_models import Contact
+from control_plane.messages.contacts.models import Contact
 from control_plane.messages.models import Message
 from control_plane.sessions.models import Session
 from control_plane.sessions.transitions import tell

@@ -13,7 +13,7 @@ from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.messages.broadcasts.checking import Recipient
 from control_plane.messages.broadcasts.models import OVER, Broadcast, BroadcastRecipient
 from control_plane.messages.chat_ids import lid_of, phone_of
-from control_plane.messages.contact_models import Contact
+from control_plane.messages.contacts.models import Contact
 from control_plane.messages.models import Message
 from control_plane.messages.queue.models import Outbox
 from control_plane.tiers.limits import Limits, limits_of

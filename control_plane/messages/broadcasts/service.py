@@ -19,11 +19,11 @@ from control_plane.messages.broadcasts.models import OVER, Broadcast, BroadcastS
 from control_plane.messages.broadcasts.repository import BroadcastRepository, Counts, StoredBroadcasts
 from control_plane.messages.broadcasts.stopping import stop
 from control_plane.messages.composing import Composed, Composer
-from control_plane.messages.media import media_of_sent
+from control_plane.messages.files.media import media_of_sent
 from control_plane.messages.queue.plan import moment_of
 from control_plane.messages.queue.repository import NEVER, OutboundQueue
+from control_plane.messages.receiving.storing import plain
 from control_plane.messages.refusals import check_may_wait
-from control_plane.messages.storing import plain
 from control_plane.sessions.models import Session
 from control_plane.sessions.service import Sessions
 from shared.contracts.messages import StoredFile

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from control_plane.accounts.schemas import Answer
 from control_plane.http.principal import Access, Principal, Scope, scoped
 from control_plane.messages.answering import Answering, call_of
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.files.media import MediaLinks
 from control_plane.messages.queue.upkeep import Queue, QueueState
 from control_plane.messages.schemas import MessageView
 from control_plane.messages.sending import Sending

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
-from control_plane.messages.months import first_id_at
+from control_plane.messages.history.months import first_id_at
 
 # Longest that anything may wait; older rows are not even looked at, so that only young months are.
 LONGEST_WAIT = timedelta(days=31)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from control_plane.errors import AppError, Code
-from control_plane.messages.file_bodies import Answering, Outgoing
+from control_plane.messages.files.bodies import Answering, Outgoing
 from control_plane.messages.models import Message
 from control_plane.messages.queue.lanes import LONGEST_WAIT, Lane
 

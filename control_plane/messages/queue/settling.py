@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control_plane.messages.changes import EVENTS, apply_change
-from control_plane.messages.contacts import place_sent
+from control_plane.messages.contacts.identity import place_sent
 from control_plane.messages.models import Message
 from control_plane.messages.outgoing import content_of
-from control_plane.messages.receipts import apply_early_receipts
-from control_plane.messages.storing import event_data, store_key_of_sent
+from control_plane.messages.receiving.changes import EVENTS, apply_change
+from control_plane.messages.receiving.receipts import apply_early_receipts
+from control_plane.messages.receiving.storing import event_data, store_key_of_sent
 from control_plane.sessions.models import Session
 from control_plane.sessions.transitions import tell, transition
 from control_plane.tiers.service import ReleasedQuotas

@@ -13,10 +13,10 @@ from control_plane.errors import not_found
 from control_plane.http.pagination import DEFAULT_LIMIT, Cursors, Page, PageCursor, PageLimit
 from control_plane.http.principal import Access, Principal, Scope, scoped
 from control_plane.messages.chat_ids import parse_any_chat_id
-from control_plane.messages.contact_models import Chat, Contact
-from control_plane.messages.contact_repository import ContactRepository, give_names
-from control_plane.messages.contact_schemas import ChatView, ContactView
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.contacts.models import Chat, Contact
+from control_plane.messages.contacts.repository import ContactRepository, give_names
+from control_plane.messages.contacts.schemas import ChatView, ContactView
+from control_plane.messages.files.media import MediaLinks
 from control_plane.messages.schemas import MessageView
 from control_plane.sessions.service import Sessions
 from shared.ids import parse_public_id

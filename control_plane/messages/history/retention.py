@@ -12,10 +12,10 @@ from sqlalchemy import Select, delete, exists, or_, select
 from control_plane.accounts.models import User
 from control_plane.db.engine import Database, SystemSite
 from control_plane.db.tenancy import SystemRepository
+from control_plane.messages.files.removals import FileRemovals
+from control_plane.messages.history.months import first_id_at
 from control_plane.messages.models import Message, MessageKey
-from control_plane.messages.months import first_id_at
-from control_plane.messages.receipt_models import MessageReceipt, MessageResponse
-from control_plane.messages.removals import FileRemovals
+from control_plane.messages.receiving.receipt_models import MessageReceipt, MessageResponse
 from control_plane.sessions.models import Session
 from control_plane.tiers.limits import LIMITS, Tier, limits_of
 

@@ -13,7 +13,7 @@ from control_plane.egress.troubles import EgressError
 from control_plane.errors import AppError, Code
 from control_plane.http.forms import FORM
 from control_plane.http.held_files import HeldFile
-from control_plane.messages.file_bodies import AnyFile
+from control_plane.messages.files.bodies import AnyFile
 from shared.files.errors import readable_size
 from shared.files.limits import HANDED_IN, IN_JSON
 from shared.files.threads import in_thread

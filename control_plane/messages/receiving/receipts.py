@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.messages.chat_ids import phone_of
 from control_plane.messages.models import Message
-from control_plane.messages.outside import moment, short
-from control_plane.messages.receipt_models import EarlyReceipt
-from control_plane.messages.receipt_repository import StoredReceipts
-from control_plane.messages.storing import STATUSES, event_data
+from control_plane.messages.receiving.outside import moment, short
+from control_plane.messages.receiving.receipt_models import EarlyReceipt
+from control_plane.messages.receiving.receipt_repository import StoredReceipts
+from control_plane.messages.receiving.storing import STATUSES, event_data
 from control_plane.sessions.models import Session
 from shared.contracts.told import ReceiptSeen
 

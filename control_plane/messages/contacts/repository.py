@@ -10,9 +10,9 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from control_plane.db.tenancy import TenantRepository
 from control_plane.messages.chat_ids import lid_of, phone_of
-from control_plane.messages.contact_models import Chat, Contact
+from control_plane.messages.contacts.models import Chat, Contact
 from control_plane.messages.models import NO_NEWS, UNREAD, Message
-from control_plane.messages.outside import short
+from control_plane.messages.receiving.outside import short
 from shared.ids import new_uuid
 
 _COUNTED_UNREAD = 1_000

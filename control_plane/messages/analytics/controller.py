@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.http.principal import Access, KeyMode, Principal, Scope, scoped
 from control_plane.http.window import Since, Until, window_of
-from control_plane.messages.analytics_schemas import AnalyticsView, MetricsView
-from control_plane.messages.session_analytics import SessionAnalytics
+from control_plane.messages.analytics.schemas import AnalyticsView, MetricsView
+from control_plane.messages.analytics.sessions import SessionAnalytics
 from control_plane.sessions.service import Sessions
 
 UserRequest = Request[Principal, Access, Any]

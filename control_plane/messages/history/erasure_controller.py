@@ -12,7 +12,7 @@ from control_plane.accounts.schemas import Answer
 from control_plane.errors import not_found
 from control_plane.http.principal import Access, Principal, Scope, scoped
 from control_plane.messages.chat_ids import parse_any_chat_id
-from control_plane.messages.erasing import Erasure, Erasures
+from control_plane.messages.history.erasing import Erasure, Erasures
 from control_plane.sessions.service import Sessions
 from shared.ids import parse_public_id, public_id
 

@@ -36,10 +36,10 @@ from control_plane.db.engine import Database, SystemSite
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.events.models import LoggedEvent
 from control_plane.messages.chat_ids import lid_of, phone_of
-from control_plane.messages.contact_models import Chat
+from control_plane.messages.contacts.models import Chat
+from control_plane.messages.contacts.stored import StoredContacts
+from control_plane.messages.history.retention import UNFINISHED, RetainedMessages
 from control_plane.messages.models import Message
-from control_plane.messages.retention import UNFINISHED, RetainedMessages
-from control_plane.messages.stored_contacts import StoredContacts
 from control_plane.sessions.repository import SupervisedSessions
 from shared.ids import new_uuid
 

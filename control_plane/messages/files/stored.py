@@ -4,7 +4,7 @@ import mimetypes
 import re
 
 from control_plane.http.held_files import HeldFile
-from control_plane.messages.file_bodies import AnyFile
+from control_plane.messages.files.bodies import AnyFile
 from shared.contracts.messages import StoredFile
 from shared.files.names import safe_name
 

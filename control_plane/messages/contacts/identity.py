@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.messages.chat_ids import STATUS, lid_of, phone_of
-from control_plane.messages.contact_models import Contact
+from control_plane.messages.contacts.models import Contact
+from control_plane.messages.contacts.stored import StoredContacts
 from control_plane.messages.models import NO_NEWS, Message
-from control_plane.messages.outside import short
-from control_plane.messages.stored_contacts import StoredContacts
+from control_plane.messages.receiving.outside import short
 from control_plane.sessions.models import Session
 from shared.contracts.messages import ReceivedMessage
 

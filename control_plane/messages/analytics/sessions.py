@@ -5,7 +5,8 @@ from datetime import UTC, datetime, time, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.http.window import Window
-from control_plane.messages.analytics_schemas import (
+from control_plane.messages.analytics.figures import DayCount, LastFailure, SessionFigures, StatusCount
+from control_plane.messages.analytics.schemas import (
     AnalyticsView,
     DayView,
     HealthCounts,
@@ -15,7 +16,6 @@ from control_plane.messages.analytics_schemas import (
     ThroughputView,
     age,
 )
-from control_plane.messages.session_figures import DayCount, LastFailure, SessionFigures, StatusCount
 from control_plane.sessions.analytics import analyse
 from control_plane.sessions.health_score import Probed, Traffic, health_score
 from control_plane.sessions.models import Session

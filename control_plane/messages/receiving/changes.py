@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.messages.models import Message
-from control_plane.messages.outside import searchable, short
+from control_plane.messages.receiving.outside import searchable, short
+from control_plane.messages.receiving.responses import note_response
 from control_plane.messages.repository import StoredMessages
-from control_plane.messages.responses import note_response
 from shared.contracts.messages import Edit, PollVote, Reaction, Record, Revoke
 
 # The events of those that are no news of their own.

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.messages.models import Message
-from control_plane.messages.receipt_models import EarlyReceipt, MessageReceipt
+from control_plane.messages.receiving.receipt_models import EarlyReceipt, MessageReceipt
 from control_plane.sessions.models import Session
 from shared.ids import new_uuid
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from control_plane.accounts.schemas import Answer
-from control_plane.messages.contact_models import Chat, Contact
+from control_plane.messages.contacts.models import Chat, Contact
 from control_plane.messages.schemas import MessageView
 from shared.ids import public_id
 

@@ -7,8 +7,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.fleet.repository import FleetRepository
-from control_plane.messages.meanings import ACTIVITY, HANDLERS, OF_THE_OWNER
-from control_plane.messages.storing import storable
+from control_plane.messages.receiving.meanings import ACTIVITY, HANDLERS, OF_THE_OWNER
+from control_plane.messages.receiving.storing import storable
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.states_told import state_told

@@ -12,9 +12,9 @@ from litestar.response import Stream
 from control_plane.db.engine import Database
 from control_plane.http.principal import Access, Principal, Scope, scoped
 from control_plane.http.window import Since, Until
-from control_plane.messages.export import Export
-from control_plane.messages.filtering import Chat, Direction, Kind, Status, Words, filters_of
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.files.media import MediaLinks
+from control_plane.messages.history.export import Export
+from control_plane.messages.history.filtering import Chat, Direction, Kind, Status, Words, filters_of
 from control_plane.sessions.service import Sessions
 
 UserRequest = Request[Principal, Access, Any]

@@ -25,12 +25,12 @@ from control_plane.keyring import Keyring
 from control_plane.messages.bodies import AnyMessage
 from control_plane.messages.chat_ids import parse_chat_id
 from control_plane.messages.details import visible_message
-from control_plane.messages.file_bodies import WithFile
-from control_plane.messages.file_sources import FileSources
-from control_plane.messages.forwarded_files import copy_of
-from control_plane.messages.removals import FileRemoval
+from control_plane.messages.files.bodies import WithFile
+from control_plane.messages.files.forwarded import copy_of
+from control_plane.messages.files.removals import FileRemoval
+from control_plane.messages.files.sources import FileSources
+from control_plane.messages.files.stored import UNKNOWN, stored_file
 from control_plane.messages.senders import sender_of
-from control_plane.messages.stored_files import UNKNOWN, stored_file
 from control_plane.sessions.service import Sessions
 from shared.contracts.messages import StoredFile
 from shared.files.errors import MediaCode, MediaError

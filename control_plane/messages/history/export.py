@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from control_plane.db.engine import Database
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.files.media import MediaLinks
 from control_plane.messages.repository import Filters, MessageRepository
 from control_plane.messages.schemas import MessageView
 from shared.ids import UserId

@@ -6,17 +6,17 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control_plane.messages import storing
 from control_plane.messages.broadcasts.opt_outs import heed
-from control_plane.messages.changes import EVENTS, apply_change
-from control_plane.messages.contacts import learn
-from control_plane.messages.media import media_of
+from control_plane.messages.contacts.identity import learn
+from control_plane.messages.files.media import media_of
+from control_plane.messages.files.removals import FileRemovals, is_of_session
+from control_plane.messages.history.retention import RetainedMessages
 from control_plane.messages.models import Message
-from control_plane.messages.outside import moment, short
-from control_plane.messages.receipts import apply_early_receipts, store_receipt
-from control_plane.messages.removals import FileRemovals, is_of_session
+from control_plane.messages.receiving import storing
+from control_plane.messages.receiving.changes import EVENTS, apply_change
+from control_plane.messages.receiving.outside import moment, short
+from control_plane.messages.receiving.receipts import apply_early_receipts, store_receipt
 from control_plane.messages.repository import StoredMessages
-from control_plane.messages.retention import RetainedMessages
 from control_plane.sessions.models import Session
 from control_plane.sessions.repository import SupervisedSessions
 from control_plane.sessions.transitions import tell, transition

@@ -13,7 +13,7 @@ from litestar.response import Stream
 from control_plane.db.engine import Database
 from control_plane.errors import AppError, Code, not_found
 from control_plane.http.principal import public
-from control_plane.messages.media import MediaLinks
+from control_plane.messages.files.media import MediaLinks
 from control_plane.messages.models import Message
 from control_plane.messages.repository import MessageRepository
 from shared.files.errors import MediaCode, MediaError

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control_plane.messages.contacts import key_names, meet, place
+from control_plane.messages.contacts.identity import key_names, meet, place
 from control_plane.messages.models import Message
-from control_plane.messages.outside import moment, searchable, short
-from control_plane.messages.placeholders import UNDECRYPTABLE, KnownMessages, replaced
+from control_plane.messages.receiving.outside import moment, searchable, short
+from control_plane.messages.receiving.placeholders import UNDECRYPTABLE, KnownMessages, replaced
 from control_plane.messages.repository import StoredMessages
 from control_plane.messages.schemas import quoted_view, shown_content
 from control_plane.sessions.models import Session

@@ -2,7 +2,7 @@
 
 from control_plane.db.engine import Database, SystemSite
 from control_plane.http.principal import Principal
-from control_plane.messages.contacts import learn
+from control_plane.messages.contacts.identity import learn
 from control_plane.sessions.repository import SupervisedSessions
 
 

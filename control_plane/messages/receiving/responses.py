@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.messages.models import Message
-from control_plane.messages.outside import short
-from control_plane.messages.receipt_models import MessageResponse
+from control_plane.messages.receiving.outside import short
+from control_plane.messages.receiving.receipt_models import MessageResponse
 from shared.contracts.messages import PollVote, Reaction
 
 REACTION, VOTE = "reaction", "poll_vote"

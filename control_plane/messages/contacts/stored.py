@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.tenancy import SystemRepository
 from control_plane.messages.chat_ids import lid_of, phone_of
-from control_plane.messages.contact_models import OF_MANY, OF_TWO, Chat, Contact
-from control_plane.messages.contact_repository import in_chat
+from control_plane.messages.contacts.models import OF_MANY, OF_TWO, Chat, Contact
+from control_plane.messages.contacts.repository import in_chat
 from control_plane.messages.models import Message, MessageKey
 from control_plane.sessions.models import Session
 from shared.ids import new_uuid
