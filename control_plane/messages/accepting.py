@@ -1,6 +1,6 @@
 """The moment in which a message is accepted: its row, its place in the queue and its count, in one step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -35,11 +35,15 @@ _MOMENTS = ("send_at", "expires_at", "created_at")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """How a caller wants to be answered: `once` is its idempotency key, where it gave one."""
+    """How a caller wants to be answered: `once` is its idempotency key, where it gave one.
+
+    `headers` takes what its answer is to tell beside the message.
+    """
 
     principal: Principal
     wait: bool = True
     once: Claimed | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Answering:
             view = MessageView.of(await sent, self._links)
         finally:
             hint(self._redis)
-        headers = {"Location": f"/v1/messages/{view.id}"}
+        headers = {"Location": f"/v1/messages/{view.id}", **call.headers}
         if not call.wait:
             headers["Preference-Applied"] = _ASYNC
         status = 202 if view.status in _ON_ITS_WAY else done

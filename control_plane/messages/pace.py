@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane.events.log import NewEvent
 from control_plane.http.limiter import Bucket, Limiter
 from control_plane.http.principal import Principal
-from control_plane.http.rate_limit import refusal
+from control_plane.http.rate_limit import headers, refusal
 from control_plane.tiers.service import Quotas
 
 _MINUTE = 60.0
@@ -28,14 +28,17 @@ class PaceKeeper:
         self._limiter = limiter
         self._pace = pace
 
-    async def check(self, session_id: uuid.UUID, chat: str) -> None:
+    async def check(self, session_id: uuid.UUID, chat: str) -> dict[str, str]:
+        """The headers that tell what is left."""
         buckets = [
             Bucket("messages-to-one-chat", f"pace:{session_id}:{chat}", self._pace.to_one, _MINUTE),
             Bucket("messages-of-the-session", f"pace:{session_id}", self._pace.to_all, _MINUTE),
         ]
-        error = refusal(await self._limiter.check(buckets))
+        verdicts = await self._limiter.check(buckets)
+        error = refusal(verdicts)
         if error is not None:
             raise error
+        return headers(verdicts)
 
 
 async def reserve(db: AsyncSession, principal: Principal) -> list[NewEvent]:

@@ -81,7 +81,7 @@ class Sending:
         async with self._database.tenant(call.principal.user_id) as db:
             found = await self._one_of(db, call.principal, message_id)
             session = await self._session(db, call.principal, f"ses-{found.session_id}", Plan())
-        await self._pace.check(session.id, found.chat_id)
+        call.headers.update(await self._pace.check(session.id, found.chat_id))
         async with self._database.tenant(call.principal.user_id) as db:
             session = await self._session(db, call.principal, f"ses-{found.session_id}", Plan(), share=True)
             taken = await OutboxRepository(db).take_place(session.id, new_uuid(), hold=self._holds)
@@ -129,7 +129,7 @@ class Sending:
     ) -> Accepted | None:
         session_id = await self._senders.id_of(call.principal, reference)
         if plan.send_at is None:
-            await self._pace.check(session_id, chat)
+            call.headers.update(await self._pace.check(session_id, chat))
         composed = await compose(Composer(lambda: self._database.tenant(call.principal.user_id), session_id))
         message = row_of(Session(id=session_id, user_id=call.principal.user_id), composed)
         plan.apply(message)

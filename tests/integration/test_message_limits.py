@@ -64,7 +64,13 @@ async def shop(fleet: Fleet) -> AsyncIterator[Shop]:
 
 
 async def test_one_chat_gets_so_many_a_minute_and_others_still_get_theirs(shop: Shop):
-    assert [(await shop.send()).status_code for _ in range(3)] == [201] * 3
+    answers = [await shop.send() for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201] * 3
+    left = [answer.headers["ratelimit"] for answer in answers]
+    for rest, told in zip((2, 1, 0), left, strict=True):
+        assert f'"messages-to-one-chat";r={rest};' in told
+        assert '"requests";r=' in told
+    assert '"messages-of-the-session";q=5;w=60' in answers[0].headers["ratelimit-policy"]
     refused = await shop.send()
     assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
     assert refused.json()["violatedPolicies"] == ["messages-to-one-chat"]
