@@ -64,6 +64,12 @@ class DropAckFault(Fault, tag="drop_ack"):
     """Messages are passed on, but the sender never learns."""
 
 
+class LimitedFault(Fault, tag="limited"):
+    """Whatever is sent is refused: the network wants less from this account for a while."""
+
+    code: NetworkCode = 429
+
+
 class StreamErrorFault(Fault, tag="stream_error"):
     code: NetworkCode = 503
 
@@ -92,6 +98,7 @@ AnyFault = (
     | DeafFault
     | SlowFault
     | DropAckFault
+    | LimitedFault
     | StreamErrorFault
     | FailureFault
     | PairingFault

@@ -17,16 +17,18 @@ _GONE_SECONDS = 60.0
 class Owner:
     """`async with`. An answer that is not the expected one ends the measurement."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, connections: int = 0) -> None:
+        """As many connections at once as it wants, unless there is a number."""
         self._url = url
         self._key = key
+        self._connections = connections
 
     async def __aenter__(self) -> Self:
         self.http = aiohttp.ClientSession(
             self._url,
             headers={"Authorization": f"Bearer {self._key}"},
             timeout=aiohttp.ClientTimeout(total=60),
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=self._connections),
         )
         return self
 

@@ -17,7 +17,7 @@ from tests.bench.process_figures import postmaster
 from tests.bench.send_engine import lone_engine
 from tests.bench.send_meter import Meter
 from tests.bench.send_people import connected_pairs
-from tests.bench.send_round import Parts, Round
+from tests.bench.send_round import CONNECTIONS, Parts, Round
 from tests.bench.send_tables import tables
 from tests.bench.send_way import Way
 from tests.bench.stand import Stand
@@ -42,7 +42,7 @@ async def _measure(stand: Stand, plan: Plan, servers: FleetServers, key: str) ->
     worker = servers.worker("worker-1", ("tests.bench.send_worker", str(times)))
     async with AsyncExitStack() as ends:
         await worker.start()
-        owner = await ends.enter_async_context(Owner(servers.url, key))
+        owner = await ends.enter_async_context(Owner(servers.url, key, CONNECTIONS))
         network = Phones(servers.network)
         ends.push_async_callback(network.close)
         meter = Meter(stand, servers, worker, await postmaster(stand.postgres_url))

@@ -19,6 +19,8 @@ _CALLERS = (1, 4)
 # Messages a second over all sessions: one that leaves room even here, and the one that we aim at.
 _PACES = (10.0, 50.0)
 _ACCEPTED_AT_ONCE = 32
+# More than a server takes at once would wait in the kernel, for seconds that double.
+CONNECTIONS = 100
 
 
 @dataclass(frozen=True, slots=True)

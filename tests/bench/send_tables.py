@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tests.bench.send_round import Round
+from tests.bench.send_round import CONNECTIONS, Round
 from tests.bench.tables import Column, Figures, Row, Table, row
 
 _RATES = (
@@ -58,7 +58,8 @@ _COSTS_NOTES = (
     "writing tx: transactions that changed something, of the engine's own credential store too",
 )
 _PACES_NOTES = (
-    "over 10 sessions in turn, whether the last text has been answered or not; all in ms",
+    "over 10 sessions in turn, whether the last text has been answered or not; all in ms;",
+    f"over {CONNECTIONS} connections at most: who waits for one waits for us",
     "own: of each message what its caller waited, less what its engine took; percentiles of that",
     "the worker of this run notes that time: from the agent's word to its engine until the answer is there",
     "late: answered 202, because the caller's patience had ended; where there are such, the pace is too high",

@@ -17,6 +17,7 @@ KINDS = [
     "deaf",
     "slow",
     "drop_ack",
+    "limited",
     "stream_error",
     "failure",
     "passkey",

@@ -6,7 +6,7 @@ import pytest
 
 from worker.whatsapp import library_errors
 from worker.whatsapp.library import NeonizeError
-from worker.whatsapp.port import Gone, NotConnected, Refused, Uncertain
+from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Uncertain
 
 SEND, ANY = library_errors.send_problem_of, library_errors.refusal_of
 UPLOAD, DOWNLOAD = library_errors.upload_problem_of, library_errors.download_problem_of
@@ -23,6 +23,9 @@ ROWS: list[tuple[Callable[[BaseException], Exception], str, type[Exception]]] = 
     (SEND, "failed to send message node: write: broken pipe", Uncertain),
     # The first attempt had left when the second found no connection.
     (SEND, "websocket not connected", Uncertain),
+    # The network wants less for a while: nothing was sent, and the queue pauses.
+    (SEND, "server returned error 429", Limited),
+    (SEND, "server returned error 463", Limited),
     # The network does not want it.
     (SEND, "server returned error 479", Refused),
     (SEND, "no LID found for 491771234567@s.whatsapp.net from server", Refused),

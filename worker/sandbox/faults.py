@@ -25,6 +25,7 @@ class _Trouble(msgspec.Struct):
     deaf: bool = False
     delay: float = 0.0
     drop_acks: bool = False
+    limit: int | None = None
     refusal: Node | None = None
 
 
@@ -80,6 +81,10 @@ class Faults:
         """Messages are accepted and passed on, but the sender never learns."""
         self._trouble(device).drop_acks = True
 
+    def limit_to(self, device: DeviceName, code: int = 429) -> None:
+        """What the device sends is refused with this number, and passed on to nobody."""
+        self._trouble(device).limit = code
+
     def demand_passkey(self) -> None:
         """No pairing goes further than the scan or the letters: the client is asked for a passkey."""
         self.pairing = PairingTrouble.PASSKEY
@@ -120,6 +125,9 @@ class Faults:
 
     def drops_acks(self, device: DeviceName) -> bool:
         return self._troubles.get(device, _Trouble()).drop_acks
+
+    def limit(self, device: DeviceName) -> int | None:
+        return self._troubles.get(device, _Trouble()).limit
 
     def apply(self, connection: Connection) -> None:
         if connection.device is not None:

@@ -57,6 +57,8 @@ class Routing:
             chat, parts = recipient.number, personal_parts(self, stanza)
         else:
             return node("ack", {**acknowledgement, "error": 404})
+        if (code := self._network.faults.limit(sender)) is not None:
+            return node("ack", {**acknowledgement, "error": code})
         if stanza.text("category") != PEER:
             self._network.journal.accepted(sender, stanza.text("id"), chat)
         for name, sealed in parts:

@@ -65,6 +65,13 @@ class DropAck(Fault, frozen=True, kw_only=True, tag="drop_ack"):
         faults.drop_acks(device)
 
 
+class Limited(Fault, frozen=True, kw_only=True, tag="limited"):
+    code: Code = 429
+
+    def strike(self, faults: Faults, device: DeviceName) -> None:
+        faults.limit_to(device, self.code)
+
+
 class StreamError(Fault, frozen=True, kw_only=True, tag="stream_error"):
     code: Code = 503
 
@@ -80,7 +87,17 @@ class Failure(Fault, frozen=True, kw_only=True, tag="failure"):
 
 
 AnyFault = (
-    Disconnect | Replaced | LoggedOut | Banned | Outdated | Deaf | Slow | DropAck | StreamError | Failure
+    Disconnect
+    | Replaced
+    | LoggedOut
+    | Banned
+    | Outdated
+    | Deaf
+    | Slow
+    | DropAck
+    | Limited
+    | StreamError
+    | Failure
 )
 
 
