@@ -22,6 +22,9 @@ log = structlog.get_logger(__name__)
 
 # After what was in flight had its time: for connections to close and pools to empty.
 _STOP_SECONDS = 2.0
+# Connections that stand may be idle, or listen for events; by itself the server would take 128 of them.
+_CONNECTIONS = 20_000
+_WAITING = 2_048
 
 
 def serve_until_stopped(settings: Settings, _options: argparse.Namespace) -> int:
@@ -42,6 +45,8 @@ async def serve(settings: Settings) -> int:
         port=settings.port,
         interface=Interfaces.ASGI,
         log_enabled=False,
+        backlog=_WAITING,
+        backpressure=_CONNECTIONS,
     )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

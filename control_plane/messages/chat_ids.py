@@ -1,6 +1,7 @@
 """The forms in which people write whom a message is for, and the one form that we go on with."""
 
 import re
+from functools import lru_cache
 from typing import NoReturn
 
 import phonenumbers
@@ -97,6 +98,7 @@ def _number(written: str, pointer: str) -> str:
     return digits
 
 
+@lru_cache(maxsize=10_000)
 def _impossible(digits: str) -> tuple[str, str]:
     """What is wrong with it, and for which country."""
     try:

@@ -64,6 +64,22 @@ async def api(database_url: str) -> AsyncIterator[Api]:
     await running.process.wait()
 
 
+async def test_many_connections_that_stand_keep_nobody_out(api: Api):
+    """Callers keep theirs open, and whoever listens for events has one for hours."""
+    standing = [await asyncio.open_connection("127.0.0.1", api.port) for _ in range(300)]
+    try:
+        for _, writer in standing:
+            writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        for reader, _ in standing:
+            async with asyncio.timeout(30):
+                assert b" 200 " in await reader.readline()
+        async with asyncio.timeout(30):
+            assert await api.get("/health/live") == 200
+    finally:
+        for _, writer in standing:
+            writer.close()
+
+
 async def test_a_request_that_has_begun_is_answered_before_the_end(api: Api):
     body = json.dumps({"email": new_email(), "password": new_password(), "name": "N"}).encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, or_, select, tuple_, update
@@ -125,23 +126,30 @@ class StoredContacts(SystemRepository):
         at: datetime,
     ) -> None:
         """Its last message is the one that was written last: a history comes in any order."""
-        new = insert(Chat).values(
-            id=new_uuid(),
-            user_id=whose.user_id,
-            session_id=whose.session_id,
-            contact_id=contact_id,
-            chat_id=address,
-            last_message_id=message_id,
-            last_message_at=at,
-        )
-        before = tuple_(Chat.last_message_at, Chat.last_message_id)
-        statement = new.on_conflict_do_update(
-            index_elements=["session_id", "contact_id" if contact_id is not None else "chat_id"],
-            index_where=OF_TWO if contact_id is not None else OF_MANY,
+        values = {
+            "id": new_uuid(),
+            "user_id": whose.user_id,
+            "session_id": whose.session_id,
+            "contact_id": contact_id,
+            "chat_id": address,
+            "last_message_id": message_id,
+            "last_message_at": at,
+        }
+        await self.session.execute(self._put(of_two=contact_id is not None), values)
+
+    @staticmethod
+    @cache
+    def _put(*, of_two: bool) -> Any:
+        """Built once: each message goes through it."""
+        table: Any = Chat.__table__
+        new = insert(table)
+        before = tuple_(table.c.last_message_at, table.c.last_message_id)
+        return new.on_conflict_do_update(
+            index_elements=["session_id", "contact_id" if of_two else "chat_id"],
+            index_where=OF_TWO if of_two else OF_MANY,
             set_={name: new.excluded[name] for name in ("chat_id", "last_message_id", "last_message_at")},
             where=before < tuple_(new.excluded.last_message_at, new.excluded.last_message_id),
         )
-        await self.session.execute(statement)
 
     async def _themselves(self, found: Contact | None) -> Contact | None:
         if found is None or found.merged_into is None:
