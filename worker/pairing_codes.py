@@ -10,8 +10,7 @@ from shared.session_state import Reason, SessionState
 from worker.engines.fleet import FleetOfEngines
 from worker.engines.session_spec import SessionSpec
 from worker.engines.words import AskPairingCode
-from worker.whatsapp.library_errors import SILENCE
-from worker.whatsapp.port import Gone, NotConnected, Refused, Uncertain
+from worker.whatsapp.port import Gone, NotConnected, Refused, Silent, Uncertain
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class PairingCodes:
         try:
             answer = await self._engines.ask(spec.session, AskPairingCode(phone=phone.lstrip("+")))
         except (Gone, NotConnected, Refused, Uncertain) as error:
-            if isinstance(error, Refused) and str(error) != SILENCE:
+            if isinstance(error, Refused) and not isinstance(error, Silent):
                 await self._refused(spec, str(error))
                 return
             fields = {"session": spec.session, "reason": str(error) or type(error).__name__}

@@ -6,7 +6,7 @@ import pytest
 
 from worker.whatsapp import library_errors
 from worker.whatsapp.library import NeonizeError
-from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Uncertain
+from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, Uncertain
 
 SEND, ANY = library_errors.send_problem_of, library_errors.refusal_of
 UPLOAD, DOWNLOAD = library_errors.upload_problem_of, library_errors.download_problem_of
@@ -40,7 +40,7 @@ ROWS: list[tuple[Callable[[BaseException], Exception], str, type[Exception]]] = 
     (DOWNLOAD, "hash of media ciphertext doesn't match", Refused),
     (DOWNLOAD, "failed to refresh media connections: websocket not connected", NotConnected),
     (ANY, "websocket not connected", NotConnected),
-    (ANY, "info query timed out", Refused),
+    (ANY, "info query timed out", Silent),
     (library_errors.log_out_problem_of, "error sending logout request: info query timed out", Uncertain),
     (library_errors.log_out_problem_of, "websocket not connected", NotConnected),
 ]

@@ -36,12 +36,13 @@ from worker.engines.words import (
 from worker.whatsapp import redirect
 from worker.whatsapp.fence_watch import FenceWatch
 from worker.whatsapp.lock import CallLock
-from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Uncertain
+from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, Uncertain
 
 _PR_SET_PDEATHSIG = 1
 _PROBLEMS: dict[type[Exception], Problem] = {
     NotConnected: Problem.NOT_CONNECTED,
     Refused: Problem.REFUSED,
+    Silent: Problem.SILENT,
     Limited: Problem.LIMITED,
     ValueError: Problem.REFUSED,
     Uncertain: Problem.UNCERTAIN,

@@ -96,6 +96,7 @@ class Lease(msgspec.Struct, frozen=True, tag=True):
 class Problem(StrEnum):
     NOT_CONNECTED = "not_connected"
     REFUSED = "refused"
+    SILENT = "silent"
     LIMITED = "limited"
     UNCERTAIN = "uncertain"
     GONE = "gone"

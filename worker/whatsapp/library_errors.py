@@ -2,7 +2,7 @@
 
 import re
 
-from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Uncertain
+from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, Uncertain
 
 _DOWN = ("websocket not connected", "frame socket is closed", "client is nil", "doesn't contain a device JID")
 # A question on the way to the real thing met no answer; the thing itself was not done.
@@ -21,7 +21,7 @@ _NOBODY = "no LID found"
 _UNKNOWN_POLL = "message secret key not found"
 
 NOBODY = "nobody on WhatsApp has this number"
-SILENCE = "the WhatsApp network did not answer in time: try again in a moment"
+_SILENCE = "the WhatsApp network did not answer in time: try again in a moment"
 ALTERED = "the file is not what its message promised: it was damaged or altered on its way"
 
 
@@ -46,7 +46,7 @@ def refusal_of(error: BaseException) -> Exception:
     if _says(words, _DOWN):
         return NotConnected()
     if _says(words, _SILENT):
-        return Refused(SILENCE)
+        return Silent(_SILENCE)
     if _NO_NAME in words:
         return Refused("the account has no name yet: set one on the phone, or try again in a minute")
     if _UNKNOWN_POLL in words:

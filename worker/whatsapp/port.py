@@ -46,6 +46,10 @@ class Refused(Exception):  # noqa: N818
     """The library or the network refused the call; the text says why, in their words."""
 
 
+class Silent(Refused):
+    """Nobody answered in time; the same may be asked again."""
+
+
 class Limited(Refused):
     """The network wants less from this account for a while."""
 
