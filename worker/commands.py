@@ -18,10 +18,19 @@ from shared.contracts.commands import (
     Wish,
 )
 from shared.contracts.messages import OutgoingMessage, StoredFile
-from shared.files.errors import MediaError
+from shared.files.errors import MediaCode, MediaError
 from worker.agent import Agent
 from worker.engines.words import FindNumbers, MarkRead, Send, SetTyping
-from worker.whatsapp.port import Limited, NotConnected, Refused, Typing, Uncertain
+from worker.whatsapp.port import Limited, NotConnected, Refused, StoreAway, Typing, Uncertain
+
+# The first that fits: some are kinds of others.
+_OUTCOMES: Mapping[type[Exception], Outcome] = {
+    NotConnected: Outcome.NOT_CONNECTED,
+    StoreAway: Outcome.STORE_AWAY,
+    Limited: Outcome.LIMITED,
+    Refused: Outcome.REFUSED,
+    Uncertain: Outcome.UNCERTAIN,
+}
 
 
 async def obey(agent: Agent, session: str, wish: Wish) -> CommandAnswer:
@@ -44,16 +53,13 @@ async def look_up(agent: Agent, asked: Attempts) -> AttemptsSeen:
 async def _answered(work: Awaitable[CommandAnswer]) -> CommandAnswer:
     try:
         return await work
-    except NotConnected:
-        return CommandAnswer(outcome=Outcome.NOT_CONNECTED)
-    except Limited as error:
-        return CommandAnswer(outcome=Outcome.LIMITED, words=str(error))
-    except Refused as error:
-        return CommandAnswer(outcome=Outcome.REFUSED, words=str(error))
     except MediaError as error:
-        return CommandAnswer(outcome=Outcome.REFUSED, words=error.words, code=error.code.value)
-    except Uncertain as error:
-        return CommandAnswer(outcome=Outcome.UNCERTAIN, words=str(error))
+        away = error.code is MediaCode.STORAGE_UNAVAILABLE
+        outcome = Outcome.STORE_AWAY if away else Outcome.REFUSED
+        return CommandAnswer(outcome=outcome, words=error.words, code=error.code.value)
+    except tuple(_OUTCOMES) as error:
+        outcome = next(outcome for kind, outcome in _OUTCOMES.items() if isinstance(error, kind))
+        return CommandAnswer(outcome=outcome, words=str(error))
 
 
 async def _send_once(agent: Agent, session: str, wish: SendWish) -> CommandAnswer:

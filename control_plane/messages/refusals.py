@@ -57,10 +57,10 @@ def refusal_of(message: Message, answer: CommandAnswer | None) -> AppError:
 def _refusal(answer: CommandAnswer) -> AppError | None:
     if answer.outcome is Outcome.NOT_CONNECTED:
         return AppError(Code.SESSION_NOT_CONNECTED, "Client session closed. Please reconnect the session.")
-    if answer.outcome is Outcome.NOT_HERE:
+    if answer.outcome in {Outcome.NOT_HERE, Outcome.STORE_AWAY}:
         return AppError(
             Code.WORKER_UNREACHABLE,
-            "The session is moving to another worker; nothing was sent. Try again in a moment.",
+            "The session's worker cannot do it at this moment; nothing was done. Try again in a moment.",
             headers={"Retry-After": "2"},
         )
     if answer.outcome is Outcome.REFUSED and answer.code:

@@ -73,6 +73,7 @@ class Outcome(StrEnum):
     NOT_HERE = "not_here"  # this worker does not run the session at that epoch
     NOT_CONNECTED = "not_connected"
     REFUSED = "refused"
+    STORE_AWAY = "store_away"  # what the worker needs for it does not answer; nothing was sent
     LIMITED = "limited"  # the network wants less from this account; nothing was sent
     UNCERTAIN = "uncertain"
     UNANSWERED = "unanswered"  # the call broke: its worker may know more, and can be asked

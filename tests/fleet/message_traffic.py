@@ -28,7 +28,8 @@ class Line:
     phone: str
     friend: str
     accepted: list[Accepted] = field(default_factory=list)
-    written: list[str] = field(default_factory=list)
+    # Ids of the network, each with its text.
+    written: dict[str, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
 
@@ -106,6 +107,6 @@ class Traffic:
         while not self._ending.is_set():
             number += 1
             text = f"{line.session} in {number}"
-            await self._fleet.network.phone_writes(line.friend, line.phone, text)
-            line.written.append(text)
+            message_id = await self._fleet.network.phone_writes(line.friend, line.phone, text)
+            line.written[message_id] = text
             await self._rest()

@@ -19,10 +19,12 @@ class Network:
         answer = await self._http.post("/phones", json={"number": phone.lstrip("+")})
         assert answer.status_code == 201, answer.text
 
-    async def phone_writes(self, phone: str, to: str, text: str) -> None:
+    async def phone_writes(self, phone: str, to: str, text: str) -> str:
+        """The message's id."""
         body = {"to": to.lstrip("+"), "type": "text", "text": text}
         answer = await self._http.post(f"/phones/{phone.lstrip('+')}/messages", json=body)
         assert answer.status_code == 201, answer.text
+        return str(answer.json()["messageId"])
 
     async def journal(self, after: int = 0, **wanted: str) -> list[dict[str, Any]]:
         """Who came and went, and every message that was accepted, in this order."""

@@ -62,7 +62,8 @@ async def own(shop: Shop, message: dict[str, Any]) -> bytes:
 async def test_each_kind_arrives_as_itself(shop: Shop, samples: Samples):
     async def sent(kind: str, data: bytes, **body: Any) -> tuple[dict[str, Any], bytes]:
         message = await shop.send(type=kind, media=encoded(data), **body)
-        assert (message["type"], message["status"]) == (kind, "sent")
+        assert message["type"] == kind
+        assert message["status"] in {"sent", "delivered"}
         assert await own(shop, message) == data
         return await arrived(shop, message)
 

@@ -6,7 +6,7 @@ import pytest
 
 from worker.whatsapp import library_errors
 from worker.whatsapp.library import NeonizeError
-from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, Uncertain
+from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, StoreAway, Uncertain
 
 SEND, ANY = library_errors.send_problem_of, library_errors.refusal_of
 UPLOAD, DOWNLOAD = library_errors.upload_problem_of, library_errors.download_problem_of
@@ -16,6 +16,9 @@ ROWS: list[tuple[Callable[[BaseException], Exception], str, type[Exception]]] = 
     (SEND, "failed to get device list: info query timed out", NotConnected),
     (SEND, "failed to get group members: websocket disconnected before info query returned", NotConnected),
     (SEND, "the store doesn't contain a device JID", NotConnected),
+    (SEND, "failed to store cached sessions: pq: the database system is shutting down (57P03)", StoreAway),
+    (SEND, "failed to get device list: dial tcp 10.0.0.1:5432: connect: connection refused", StoreAway),
+    (SEND, "failed to encrypt message: driver: bad connection", StoreAway),
     # It left, and nobody knows whether it arrived.
     (SEND, "timed out waiting for message send response", Uncertain),
     (SEND, "websocket disconnected before message send returned response", Uncertain),

@@ -12,12 +12,13 @@ from worker.engines.pool import Engine, EnginePool, PoolOptions
 from worker.engines.process import EngineDied, EngineKind, EngineProcess
 from worker.engines.session_spec import SessionSpec
 from worker.engines.words import Answer, Event, LogOut, Problem, Send, SessionCommand
-from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, Uncertain
+from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, StoreAway, Uncertain
 
 _COMMAND_PATIENCE = 90.0
 _PROBLEMS: Mapping[Problem, type[Exception]] = {
     Problem.REFUSED: Refused,
     Problem.SILENT: Silent,
+    Problem.STORE_AWAY: StoreAway,
     Problem.LIMITED: Limited,
     Problem.UNCERTAIN: Uncertain,
     Problem.GONE: Gone,

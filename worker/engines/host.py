@@ -36,13 +36,14 @@ from worker.engines.words import (
 from worker.whatsapp import redirect
 from worker.whatsapp.fence_watch import FenceWatch
 from worker.whatsapp.lock import CallLock
-from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, Uncertain
+from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, StoreAway, Uncertain
 
 _PR_SET_PDEATHSIG = 1
 _PROBLEMS: dict[type[Exception], Problem] = {
     NotConnected: Problem.NOT_CONNECTED,
     Refused: Problem.REFUSED,
     Silent: Problem.SILENT,
+    StoreAway: Problem.STORE_AWAY,
     Limited: Problem.LIMITED,
     ValueError: Problem.REFUSED,
     Uncertain: Problem.UNCERTAIN,

@@ -97,6 +97,7 @@ class Problem(StrEnum):
     NOT_CONNECTED = "not_connected"
     REFUSED = "refused"
     SILENT = "silent"
+    STORE_AWAY = "store_away"
     LIMITED = "limited"
     UNCERTAIN = "uncertain"
     GONE = "gone"

@@ -2,7 +2,7 @@
 
 import re
 
-from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, Uncertain
+from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, StoreAway, Uncertain
 
 _DOWN = ("websocket not connected", "frame socket is closed", "client is nil", "doesn't contain a device JID")
 # A question on the way to the real thing met no answer; the thing itself was not done.
@@ -12,6 +12,8 @@ _UNACKNOWLEDGED = ("timed out waiting for message send", "websocket disconnected
 _NOT_UPLOADED = re.compile(r"failed to execute request|status code 5\d\d")
 # Too much at once; and an account that may write to nobody new for now.
 _LIMITED = re.compile(r"server returned error (?:429|463)\b")
+# The client's own store, asked before anything leaves.
+_STORE_AWAY = re.compile(r"\bpq: |driver: bad connection|\bdial tcp\b|\bsql: |unexpected EOF")
 _GONE = re.compile(r"status code (?:403|404|410)\b")
 _OTHER_BYTES = re.compile(
     r"hash of media|invalid media|hmac|mismatch|doesn't match|too short|failed to decrypt"
@@ -64,6 +66,8 @@ def send_problem_of(error: BaseException) -> Exception:
         return NotConnected()
     if words.startswith("failed to send message node"):
         return Uncertain("the connection broke while the message was handed over: it may have been sent")
+    if _STORE_AWAY.search(words):
+        return StoreAway(f"the credential store does not answer: {words}")
     if _LIMITED.search(words):
         return Limited(f"WhatsApp wants this account to send less for a while: {words}")
     return Refused(NOBODY if _NOBODY in words else words)

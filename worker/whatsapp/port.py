@@ -50,6 +50,10 @@ class Silent(Refused):
     """Nobody answered in time; the same may be asked again."""
 
 
+class StoreAway(Refused):
+    """What keeps credentials or files does not answer at this moment; nothing was sent."""
+
+
 class Limited(Refused):
     """The network wants less from this account for a while."""
 

@@ -91,8 +91,8 @@ class Verdicts:
                 await settling.found_closed(db, session, message)
             elif outcome is Outcome.LIMITED and box is not None:
                 await self._pause(box, answer.words)
-            elif outcome is Outcome.NOT_HERE and box is not None:
-                # The map and the tables had no better address: it is moving, and will be there in a moment.
+            elif box is not None:
+                # Moving to where neither map nor tables know it yet, or without its store: for a moment.
                 box.paused_until = datetime.now(UTC) + timedelta(seconds=min(1.0, 0.2 * message.attempts))
             return
         self.settled.append((message, answer))
