@@ -65,7 +65,11 @@ async def valkey(tmp_path: Path) -> AsyncIterator[EmbeddedValkey]:
 
 @pytest.fixture
 async def fleet(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, tmp_path: Path) -> AsyncIterator[Stage]:
-    opened = Stage(tmp_path, postgres.url, {**SHORT.settings, "WAYPOST_REDIS_URL": valkey.url})
+    opened = Stage(
+        tmp_path,
+        postgres.url,
+        {**SHORT.settings, "WAYPOST_REDIS_URL": valkey.url, "WAYPOST_ACCESS_TOKEN_SECONDS": "7200"},
+    )
     try:
         await opened.open()
         for worker in WORKERS:

@@ -9,7 +9,9 @@ from tests import run_folder
 from tests.factories import new_address, new_email, new_password
 from tests.waiting import until
 
-_LIMITS = '{"sessions": 200, "requestsPerMinute": 1000000}'
+_LIMITS = (
+    '{"sessions": 200, "requestsPerMinute": 1000000, "messagesPerDay": 1000000, "messagesPerMonth": 1000000}'
+)
 
 
 class User:
