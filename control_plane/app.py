@@ -51,7 +51,7 @@ from control_plane.messages.history.erasure_controller import ErasureController
 from control_plane.messages.history.export_controller import ExportController
 from control_plane.messages.pace import Pace, PaceKeeper
 from control_plane.messages.queue.controller import QueueController
-from control_plane.messages.queue.upkeep import Queue
+from control_plane.messages.queue.owner import Queue
 from control_plane.messages.reading import Reading
 from control_plane.messages.sending import Sending
 from control_plane.observability.controller import HealthController

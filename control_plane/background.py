@@ -97,7 +97,7 @@ async def run_loops(settings: Settings, database: Database, stopping: asyncio.Ev
     sender = sender_of(settings, database, redis, client, HandingOver(database, client, routes))
     outboxes, clockwork = Outboxes(sender), Clockwork(database)
     feeding = Feeding(database, settings.bulk_seconds, sender.hint)
-    late = LateResults(database, sender.journals)
+    late = LateResults(sender)
     periodic = PeriodicWork(database, jobs(database, settings, routes, late))
     await _registered(periodic, stopping)
     storage = ObjectStorage.from_url(settings.media_url.reveal())

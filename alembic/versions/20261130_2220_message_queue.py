@@ -46,6 +46,52 @@ BEGIN
 END $$
 """
 
+# The next place of a session. A token takes the outbox too, unless another holds it or it is paused; `idle`:
+# and nothing waits in it. The row's lock makes all of it one step.
+_TAKE_PLACE = """
+CREATE FUNCTION take_place(tenant uuid, session uuid, token uuid, lease interval, youngest uuid)
+RETURNS TABLE (place bigint, held boolean, idle boolean, attempts integer)
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    box outboxes%ROWTYPE;
+    now_ timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO outboxes AS o (id, user_id, accepted, claim_token, claimed_until)
+    VALUES (session, tenant, 1, token, CASE WHEN token IS NOT NULL THEN now_ + lease END)
+    ON CONFLICT (id) DO UPDATE SET
+        accepted = o.accepted + 1,
+        due_at = least(o.due_at, greatest(now_, coalesce(o.paused_until, now_))),
+        claim_token = CASE WHEN token IS NOT NULL AND coalesce(o.claimed_until <= now_, true)
+            AND coalesce(o.paused_until <= now_, true) THEN token ELSE o.claim_token END,
+        claimed_until = CASE WHEN token IS NOT NULL AND coalesce(o.claimed_until <= now_, true)
+            AND coalesce(o.paused_until <= now_, true) THEN now_ + lease ELSE o.claimed_until END
+    RETURNING * INTO box;
+    place := box.accepted; attempts := box.attempts;
+    held := token IS NOT NULL AND coalesce(box.claim_token = token, false);
+    idle := held AND NOT EXISTS (
+        SELECT FROM messages m WHERE m.session_id = session AND m.status IN ('queued', 'sending')
+            AND m.id >= youngest);
+    RETURN NEXT;
+END $$
+"""
+
+# One message more in each of these periods; what is missing in the answer is used up. In the order of their
+# names, as everybody locks them.
+_COUNT = """
+CREATE FUNCTION count_message(tenant uuid, limits jsonb) RETURNS jsonb
+LANGUAGE sql SET search_path = public, pg_temp AS $$
+    WITH added AS (
+        INSERT INTO quota_usage AS q (user_id, resource, period, used)
+        SELECT tenant, 'messages', l.key, 1 FROM jsonb_each_text(limits) l
+        WHERE l.value::bigint > 0 ORDER BY l.key
+        ON CONFLICT (user_id, resource, period) DO UPDATE SET used = q.used + 1
+            WHERE q.used + 1 <= (limits ->> q.period)::bigint
+        RETURNING q.period, q.used
+    ) SELECT coalesce(jsonb_object_agg(a.period, a.used), '{}') FROM added a
+$$
+"""
+
 # One round trip for all that accepting a message writes. Locks are taken in the order that everybody keeps:
 # the session, its outbox, the quota. What is refused leaves nothing behind: an exception undoes all of it.
 _ACCEPT = """
@@ -59,7 +105,7 @@ CREATE FUNCTION accept_message(
 #variable_conflict use_column
 DECLARE
     card sessions%ROWTYPE;
-    box outboxes%ROWTYPE;
+    taken record;
     scheduled boolean := message ->> 'send_at' IS NOT NULL;
     now_ timestamptz := clock_timestamp();
     known uuid;
@@ -84,31 +130,12 @@ BEGIN
     END IF;
     outcome := 'accepted'; held := false; begun := false; place := 0;
     IF NOT scheduled THEN
-        INSERT INTO outboxes AS o (id, user_id, accepted, claim_token, claimed_until)
-        VALUES (session, tenant, 1, token, CASE WHEN token IS NOT NULL THEN now_ + lease END)
-        ON CONFLICT (id) DO UPDATE SET
-            accepted = o.accepted + 1,
-            due_at = least(o.due_at, greatest(now_, coalesce(o.paused_until, now_))),
-            claim_token = CASE WHEN token IS NOT NULL AND coalesce(o.claimed_until <= now_, true)
-                AND coalesce(o.paused_until <= now_, true) THEN token ELSE o.claim_token END,
-            claimed_until = CASE WHEN token IS NOT NULL AND coalesce(o.claimed_until <= now_, true)
-                AND coalesce(o.paused_until <= now_, true) THEN now_ + lease ELSE o.claimed_until END
-        RETURNING * INTO box;
-        place := box.accepted; attempts := box.attempts;
-        held := token IS NOT NULL AND coalesce(box.claim_token = token, false);
+        SELECT * INTO taken FROM take_place(tenant, session, token, lease, youngest) t;
+        place := taken.place; attempts := taken.attempts; held := taken.held;
         -- The first in an outbox that is ours goes out at once, without a look at the queue.
-        begun := held AND card.status = 'connected' AND NOT EXISTS (
-            SELECT FROM messages m WHERE m.session_id = session AND m.status IN ('queued', 'sending')
-                AND m.id >= youngest);
+        begun := taken.idle AND card.status = 'connected';
     END IF;
-    WITH added AS (
-        INSERT INTO quota_usage AS q (user_id, resource, period, used)
-        SELECT tenant, 'messages', l.key, 1 FROM jsonb_each_text(limits) l
-        WHERE l.value::bigint > 0 ORDER BY l.key
-        ON CONFLICT (user_id, resource, period) DO UPDATE SET used = q.used + 1
-            WHERE q.used + 1 <= (limits ->> q.period)::bigint
-        RETURNING q.period, q.used
-    ) SELECT coalesce(jsonb_object_agg(a.period, a.used), '{}') INTO used FROM added a;
+    used := count_message(tenant, limits);
     SELECT max(l) INTO over FROM jsonb_object_keys(limits) l WHERE NOT used ? l;
     IF over IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'WPQ01', MESSAGE = over;
@@ -167,11 +194,13 @@ def upgrade() -> None:
     )
     # What a request has made, known before its answer is: whoever repeats it gets that.
     op.add_column("idempotency_keys", sa.Column("made", _ID))
-    op.execute(_ACCEPT)
+    for function in (_TAKE_PLACE, _COUNT, _ACCEPT):
+        op.execute(function)
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION accept_message")
+    for function in ("accept_message", "count_message", "take_place"):
+        op.execute(f"DROP FUNCTION {function}")
     op.drop_column("idempotency_keys", "made")
     op.execute("DROP TRIGGER connected ON sessions")
     op.execute("DROP FUNCTION wake_outbox()")

@@ -1,6 +1,5 @@
 """Statements that are born scoped: a tenant's repository can only speak of its own tenant's rows."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Delete, Select, Update, delete, select, update
@@ -41,9 +40,6 @@ class TenantRepository:
 
     def insert(self, model: type[Base], **values: Any) -> PostgresInsert:
         return postgres_insert(model).values(user_id=self.tenant, **values)
-
-    def insert_many(self, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> PostgresInsert:
-        return postgres_insert(model).values([{**row, "user_id": self.tenant} for row in rows])
 
 
 class SystemRepository:

@@ -1,5 +1,6 @@
 """The moment in which a message is accepted: its row, its place in the queue and its count, in one step."""
 
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -22,7 +23,7 @@ from control_plane.messages.refusals import CLOSED, closed
 from control_plane.messages.repository import MessageRepository
 from control_plane.sessions.models import Session
 from control_plane.tiers.service import message_periods, tier_limit_reached
-from shared.ids import new_uuid, normalise_name, parse_public_id
+from shared.ids import normalise_name, parse_public_id
 
 _FUNCTION = "accept_message"
 _QUOTA = "WPQ01"
@@ -60,10 +61,13 @@ class Accepting:
         self._database = database
 
     async def accept(
-        self, call: Call, reference: str | None, message: Message, *, hold: bool
+        self, call: Call, reference: str | None, message: Message, token: uuid.UUID | None
     ) -> Accepted | None:
-        """None: its session is not there, or is not what the reference means any more."""
-        principal, token = call.principal, new_uuid() if hold else None
+        """None: its session is not there, or is not what the reference means any more.
+
+        With the token this process holds the session's outbox afterwards, if nobody does.
+        """
+        principal = call.principal
         limits = message_periods(principal.limits, datetime.now(UTC))
         named = reference is not None and parse_public_id("ses", reference) is None
         try:

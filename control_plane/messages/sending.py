@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-
-from sqlalchemy.ext.asyncio import AsyncSession
+from uuid import UUID
 
 from control_plane.db.engine import Database
 from control_plane.errors import AppError, Code, not_found
@@ -14,6 +13,7 @@ from control_plane.messages.accepting import Accepted, Accepting, Call
 from control_plane.messages.bodies import AnyMessage
 from control_plane.messages.chat_ids import parse_chat_id
 from control_plane.messages.composing import Composed, Composer
+from control_plane.messages.details import visible_message
 from control_plane.messages.models import Message
 from control_plane.messages.outgoing import row_of
 from control_plane.messages.pace import PaceKeeper, reserve
@@ -24,11 +24,11 @@ from control_plane.messages.queue.repository import OutboxRepository, Taken
 from control_plane.messages.recipients import Recipients
 from control_plane.messages.refusals import check_may_wait, refusal_of
 from control_plane.messages.repository import MessageRepository
-from control_plane.messages.senders import Senders, sender_of
+from control_plane.messages.senders import Senders
 from control_plane.sessions.models import Session
 from control_plane.sessions.service import Sessions
 from shared.contracts.messages import StoredFile
-from shared.ids import new_uuid, parse_public_id
+from shared.ids import new_uuid
 from shared.session_state import SessionState
 
 _SENT_AGAIN = frozenset({"failed", "uncertain", "cancelled"})
@@ -79,12 +79,13 @@ class Sending:
     async def resend(self, call: Call, message_id: str) -> Message:
         """What failed, or may have: its owner says that it is to go out, a second time perhaps."""
         async with self._database.tenant(call.principal.user_id) as db:
-            found = await self._one_of(db, call.principal, message_id)
-            session = await self._session(db, call.principal, f"ses-{found.session_id}", Plan())
-        call.headers.update(await self._pace.check(session.id, found.chat_id))
+            found = await visible_message(db, Sessions(db, self._keyring), call.principal, message_id)
+        call.headers.update(await self._pace.check(found.session_id, found.chat_id))
         async with self._database.tenant(call.principal.user_id) as db:
-            session = await self._session(db, call.principal, f"ses-{found.session_id}", Plan(), share=True)
-            taken = await OutboxRepository(db).take_place(session.id, new_uuid(), hold=self._holds)
+            sessions = Sessions(db, self._keyring)
+            session = await sessions.session(call.principal, f"ses-{found.session_id}", share=True)
+            check_may_wait(session)
+            taken = await OutboxRepository(db).take_place(session.id, self._token())
             message = await OutboxRepository(db).locked_message(found.id)
             if message is None or message.direction != "outbound" or message.status not in _SENT_AGAIN:
                 words = "Only messages that failed, were cancelled, or may have been sent can be sent again."
@@ -98,18 +99,9 @@ class Sending:
 
     async def _known(self, principal: Principal, message_id: str) -> Message:
         async with self._database.tenant(principal.user_id) as db:
-            found = await self._one_of(db, principal, message_id)
+            found = await visible_message(db, Sessions(db, self._keyring), principal, message_id)
         if found.whatsapp_message_id is None:
             raise AppError(Code.MESSAGE_NOT_SENT, "WhatsApp does not know this message: it was never sent.")
-        return found
-
-    async def _one_of(self, db: AsyncSession, principal: Principal, message_id: str) -> Message:
-        identity = parse_public_id("msg", message_id)
-        found = await MessageRepository(db).message(identity) if identity is not None else None
-        if found is None:
-            raise not_found("message")
-        # A test key reaches sandbox sessions only.
-        await Sessions(db, self._keyring).session(principal, f"ses-{found.session_id}")
         return found
 
     async def _sent(
@@ -134,7 +126,7 @@ class Sending:
         message = row_of(Session(id=session_id, user_id=call.principal.user_id), composed)
         plan.apply(message)
         await self._recipients.fill_in(message)
-        return await self._accepting.accept(call, reference, message, hold=self._holds)
+        return await self._accepting.accept(call, reference, message, self._token())
 
     async def _handled(self, call: Call, accepted: Accepted, plan: Plan) -> Message:
         message, outcomes = accepted.message, self._outboxes.outcomes
@@ -159,25 +151,9 @@ class Sending:
             async with self._database.tenant(call.principal.user_id) as db:
                 await MadeRepository(db).note(call.once, None)
 
-    async def _session(
-        self,
-        db: AsyncSession,
-        principal: Principal,
-        reference: str | None,
-        plan: Plan,
-        *,
-        share: bool = False,
-    ) -> Session:
-        sessions = Sessions(db, self._keyring)
-        session = await sender_of(sessions, principal, reference, share=share)
-        if plan.send_at is None:
-            check_may_wait(session)
-        return session
-
-    @property
-    def _holds(self) -> bool:
-        """While this process ends, it takes nothing more upon itself."""
-        return not self._outboxes.stopping
+    def _token(self) -> UUID | None:
+        """To hold an outbox by. While this process ends, it takes nothing more upon itself."""
+        return None if self._outboxes.stopping else new_uuid()
 
     async def _as_it_is(self, principal: Principal, message: Message) -> Message:
         async with self._database.tenant(principal.user_id) as db:

@@ -4,9 +4,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, func, update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 
+from control_plane.db.functions import call_function
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.tiers.models import QuotaUsage
 
@@ -25,24 +26,11 @@ class QuotaRepository(TenantRepository):
         used: int | None = (await self.session.execute(statement)).scalar_one_or_none()
         return used
 
-    async def add_one_in_each(self, resource: str, limits: Mapping[str, int]) -> dict[str, int]:
+    async def add_message(self, limits: Mapping[str, int]) -> dict[str, int]:
         """By period, as it is used afterwards; what is missing is used up: then all is to be undone."""
-        rows = [
-            {"resource": resource, "period": period, "used": 1}
-            for period, limit in sorted(limits.items())
-            if limit > 0
-        ]
-        if not rows:
-            return {}
-        limit = case(dict(limits), value=QuotaUsage.period)
-        new = self.insert_many(QuotaUsage, rows)
-        statement = new.on_conflict_do_update(
-            index_elements=["user_id", "resource", "period"],
-            set_={"used": QuotaUsage.used + 1},
-            where=QuotaUsage.used + 1 <= limit,
-        ).returning(QuotaUsage.period, QuotaUsage.used)
-        found: Any = (await self.session.execute(statement)).all()
-        return {period: int(used) for period, used in found}
+        row = await call_function(self.session, "count_message", tenant=self.tenant, limits=dict(limits))
+        counted: dict[str, int] = row["count_message"]
+        return counted
 
     async def subtract(self, resource: str, period: str, amount: int) -> None:
         await self.session.execute(

@@ -58,9 +58,7 @@ class Quotas:
     async def reserve_message(self, limits: Limits) -> list[tuple[str, int]]:
         """One more in its day and its month. Which of the two are used up by it, with their limits."""
         allowed = message_periods(limits, datetime.now(UTC))
-        used = await self._repository.add_one_in_each(
-            Resource.MESSAGES.value, {period: limit for period, (_, limit) in allowed.items()}
-        )
+        used = await self._repository.add_message({period: limit for period, (_, limit) in allowed.items()})
         for period, (name, limit) in allowed.items():
             if period not in used:
                 raise tier_limit_reached(name, limit)

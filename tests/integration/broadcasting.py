@@ -16,7 +16,7 @@ from control_plane.messages.queue.clockwork import Clockwork
 from control_plane.messages.queue.outboxes import Outboxes, sender_of
 from tests.fleet_client import CONNECTED, JOIN_TOKEN, Fleet
 from tests.fleet_client import text as told_text
-from tests.integration.test_queue import Shop
+from tests.integration.queueing import Shop
 from tests.scripted_worker import scripted_worker
 from tests.waiting import until
 

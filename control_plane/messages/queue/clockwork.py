@@ -64,7 +64,7 @@ class Clockwork:
             queue = OutboundQueue(db)
             session = await queue.session_of_message(message_id)
             message = await queue.locked(message_id)
-            if session is None or message is None or message.status not in {"queued", "scheduled"}:
+            if session is None or message is None or message.status not in settling.NOT_BEGUN:
                 return
             if message.expires_at is not None and message.expires_at <= datetime.now(UTC):
                 await settling.failed(db, session, message, settling.EXPIRED)

@@ -11,7 +11,7 @@ from control_plane.accounts.schemas import Answer
 from control_plane.http.principal import Access, Principal, Scope, scoped
 from control_plane.messages.answering import Answering, call_of
 from control_plane.messages.files.media import MediaLinks
-from control_plane.messages.queue.upkeep import Queue, QueueState
+from control_plane.messages.queue.owner import Queue, QueueState
 from control_plane.messages.schemas import MessageView
 from control_plane.messages.sending import Sending
 from shared.ids import public_id

@@ -9,11 +9,10 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-import structlog
 from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control_plane.db.claims import Claim, Claims
+from control_plane.db.claims import Claim
 from control_plane.db.engine import SystemSite
 from control_plane.messages.models import Message
 from control_plane.messages.outgoing import wish_of
@@ -26,8 +25,6 @@ from control_plane.sessions.models import Session
 from shared.contracts.commands import AttemptSeen, AttemptState, CommandAnswer, Outcome, TypingWish
 from shared.session_state import SessionState
 
-log = structlog.get_logger(__name__)
-
 # Connecting wakes an outbox at once; this is for a wake that was lost.
 _LOOK_AGAIN = timedelta(seconds=30)
 _STILL_RUNNING = 0.3
@@ -36,9 +33,8 @@ Begun = tuple[Session, Message]
 
 
 class Drainer:
-    def __init__(self, sender: Sender, claims: Claims, claim: Claim, stopping: asyncio.Event) -> None:
+    def __init__(self, sender: Sender, claim: Claim, stopping: asyncio.Event) -> None:
         self._sender = sender
-        self._claims = claims
         self._claim = claim
         self._stopping = stopping
         self._session_id = claim.id

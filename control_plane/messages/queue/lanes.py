@@ -1,5 +1,6 @@
 """Who goes first: answers before what is sent to one, that before what is sent to many."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
@@ -16,6 +17,6 @@ class Lane(IntEnum):
     BULK = 2
 
 
-def youngest_ids() -> object:
+def youngest_ids() -> uuid.UUID:
     """Messages below this id cannot be waiting any more."""
     return first_id_at(datetime.now(UTC) - _LOOKED_AT)

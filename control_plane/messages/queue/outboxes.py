@@ -29,11 +29,10 @@ class Outboxes:
 
     def __init__(self, sender: Sender, *, look_every: timedelta = timedelta(seconds=0.25)) -> None:
         self._sender = sender
-        self._claims = Claims(Outbox, lease=LEASE)
         self._stopping = asyncio.Event()
         self.loop = ClaimLoop(
             "outbox",
-            self._claims,
+            Claims(Outbox, lease=LEASE),
             self._drain,
             sender.database,
             SystemSite.SENDING,
@@ -72,7 +71,7 @@ class Outboxes:
         self._stopping.set()
 
     async def _drain(self, claim: Claim, begun: Begun | None = None) -> None:
-        await Drainer(self._sender, self._claims, claim, self._stopping).run(begun)
+        await Drainer(self._sender, claim, self._stopping).run(begun)
 
 
 def sender_of(

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, func, or_, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from control_plane.db.claims import Claim
+from control_plane.db.functions import call_function
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.fleet.models import Worker
 from control_plane.messages.broadcasts.models import Broadcast
@@ -33,41 +34,19 @@ class Taken:
 
 
 class OutboxRepository(TenantRepository):
-    async def take_place(self, session_id: uuid.UUID, token: uuid.UUID, *, hold: bool) -> Taken:
-        """The next place; and, if nobody holds the outbox and `hold` wants it, the outbox itself."""
-        now = func.clock_timestamp()
-        box: Any = Outbox.__table__
-        mine = {"claim_token": token, "claimed_until": now + LEASE} if hold else {}
-        new = self.insert(Outbox, id=session_id, accepted=1, **mine)
-        # Not in a pause, and not while another holds it; this row's lock makes all of it one step.
-        due = func.greatest(now, func.coalesce(box.c.paused_until, now))
-        free = or_(box.c.claimed_until.is_(None), box.c.claimed_until <= now) & (
-            func.coalesce(box.c.paused_until <= now, True)
+    async def take_place(self, session_id: uuid.UUID, token: uuid.UUID | None = None) -> Taken:
+        """The next place; with a token the outbox itself as well, if nobody holds it."""
+        row = await call_function(
+            self.session,
+            "take_place",
+            tenant=self.tenant,
+            session=session_id,
+            token=token,
+            lease=LEASE,
+            youngest=youngest_ids(),
         )
-        held = {
-            name: case((free, new.excluded[name]), else_=box.c[name])
-            for name in ("claim_token", "claimed_until")
-        }
-        statement = new.on_conflict_do_update(
-            index_elements=["id"],
-            set_={
-                "accepted": box.c.accepted + 1,
-                "due_at": func.least(box.c.due_at, due),
-                **(held if hold else {}),
-            },
-        ).returning(*box.c, self._idle(session_id).label("idle"))
-        row = (await self.session.execute(statement)).mappings().one()
-        if row["claim_token"] != token:
-            return Taken(row["accepted"], None, idle=False)
-        return Taken(row["accepted"], Claim(session_id, token, row["attempts"], row), row["idle"])
-
-    def _idle(self, session_id: uuid.UUID) -> ColumnElement[bool]:
-        waiting = self.select_columns(Message, Message.id).where(
-            Message.session_id == session_id,
-            Message.status.in_(("queued", "sending")),
-            Message.id >= youngest_ids(),
-        )
-        return ~waiting.exists()
+        claim = Claim(session_id, token, row["attempts"], row) if token is not None and row["held"] else None
+        return Taken(row["place"], claim, row["idle"])
 
     async def of(self, session_id: uuid.UUID, *, lock: bool = False) -> Outbox | None:
         query = self.select(Outbox).where(Outbox.id == session_id)
@@ -158,7 +137,15 @@ class OutboundQueue(SystemRepository):
 
     async def scheduled(self, limit: int) -> Sequence[Message]:
         """Whose time has come; locked, without those that somebody else moves."""
-        return await self._some(Message.status == "scheduled", Message.send_at, limit)
+        due = Message.send_at <= func.clock_timestamp()
+        query = (
+            select(Message)
+            .where(Message.status == "scheduled", due, Message.id >= youngest_ids())
+            .order_by(Message.send_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return (await self.session.scalars(query)).all()
 
     async def expired(self, limit: int) -> Sequence[uuid.UUID]:
         waiting = Message.status.in_(("queued", "scheduled"))
@@ -166,16 +153,6 @@ class OutboundQueue(SystemRepository):
             select(Message.id)
             .where(waiting, Message.expires_at <= func.clock_timestamp(), Message.id >= youngest_ids())
             .limit(limit)
-        )
-        return (await self.session.scalars(query)).all()
-
-    async def _some(self, condition: Any, due: Any, limit: int) -> Sequence[Message]:
-        query = (
-            select(Message)
-            .where(condition, due <= func.clock_timestamp(), Message.id >= youngest_ids())
-            .order_by(due)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
         )
         return (await self.session.scalars(query)).all()
 

@@ -57,8 +57,11 @@ async def uncertain(
     db: AsyncSession, session: Session, message: Message, words: str, *, ask_again: bool
 ) -> None:
     """It may have left. `ask_again`: the worker that knows more could not be asked yet."""
+    told = message.status == "uncertain"
     message.status, message.error = "uncertain", words[:_LONGEST_ERROR]
     message.awaits_journal = ask_again
+    if told:
+        return
     await tell(db, session, "message.uncertain", event_data(message) | {"error": message.error})
 
 

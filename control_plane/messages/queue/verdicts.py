@@ -87,11 +87,13 @@ class Verdicts:
             await settling.found_closed(db, session, message)
         else:
             settling.wait_again(message)
-            if outcome is Outcome.NOT_CONNECTED:
+            if box is None:
+                pass  # it comes late, and says nothing of how things are by now
+            elif outcome is Outcome.NOT_CONNECTED:
                 await settling.found_closed(db, session, message)
-            elif outcome is Outcome.LIMITED and box is not None:
+            elif outcome is Outcome.LIMITED:
                 await self._pause(box, answer.words)
-            elif box is not None:
+            else:
                 # Moving to where neither map nor tables know it yet, or without its store: for a moment.
                 box.paused_until = datetime.now(UTC) + timedelta(seconds=min(1.0, 0.2 * message.attempts))
             return

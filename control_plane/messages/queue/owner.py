@@ -10,14 +10,13 @@ from control_plane.db.engine import Database, SystemSite
 from control_plane.errors import AppError, Code, not_found
 from control_plane.http.principal import Principal
 from control_plane.keyring import Keyring
+from control_plane.messages.details import visible_message
 from control_plane.messages.models import Message
 from control_plane.messages.queue import settling
 from control_plane.messages.queue.models import Outbox
 from control_plane.messages.queue.repository import NEVER, OutboundQueue, OutboxRepository
-from control_plane.messages.repository import MessageRepository
 from control_plane.sessions.models import Session
 from control_plane.sessions.service import Sessions
-from shared.ids import new_uuid, parse_public_id
 from shared.session_state import SessionState
 
 _BY_OWNER = "paused by its owner"
@@ -57,12 +56,8 @@ class Queue:
             return await _state(db, session)
 
     async def cancel(self, principal: Principal, message_id: str) -> Message:
-        identity = parse_public_id("msg", message_id)
         async with self._database.tenant(principal.user_id) as db:
-            found = await MessageRepository(db).message(identity) if identity is not None else None
-            if found is None:
-                raise not_found("message")
-            await Sessions(db, self._keyring).session(principal, f"ses-{found.session_id}")
+            found = await visible_message(db, Sessions(db, self._keyring), principal, message_id)
         async with self._database.system(SystemSite.SENDING) as db:
             session = await OutboundQueue(db).session_of(found.session_id)
             message = await OutboundQueue(db).locked(found.id)
@@ -81,7 +76,7 @@ class Queue:
         boxes = OutboxRepository(db)
         box = await boxes.of(session.id, lock=True)
         if box is None:
-            await boxes.take_place(session.id, new_uuid(), hold=False)
+            await boxes.take_place(session.id)
             box = await boxes.of(session.id, lock=True)
         if box is None:
             raise not_found("session")
