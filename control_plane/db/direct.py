@@ -8,7 +8,7 @@ import asyncpg.pool
 
 
 class Direct:
-    """As the tenants' role; the function itself says for which tenant, before it reads or writes anything."""
+    """In the tenants' role the function itself says for which tenant, before it reads or writes anything."""
 
     def __init__(self, dsn: str, settings: dict[str, str], size: int) -> None:
         self._dsn = dsn

@@ -53,6 +53,9 @@ class Database:
         self.carried: dict[str, object] = {}
         self._turn = asyncio.Lock()
         self.direct = Direct(self.dsn, _server_settings(APP_ROLE, application), settings.database_pool)
+        self._system_direct = Direct(
+            self.dsn, _server_settings(SYSTEM_ROLE, application), settings.database_pool
+        )
         self._app = self._engine(APP_ROLE, application, settings.database_pool)
         self._system = self._engine(SYSTEM_ROLE, application, settings.database_pool)
         self._app_sessions = async_sessionmaker(self._app, expire_on_commit=False)
@@ -74,6 +77,11 @@ class Database:
         async with self.system_session(site) as session, session.begin():
             yield session
 
+    async def call(self, site: SystemSite, function: str, *arguments: Any) -> asyncpg.Record:
+        """A function of the schema, in the system's role."""
+        SystemSite(site)
+        return await self._system_direct.call(function, *arguments)
+
     @asynccontextmanager
     async def system_in_turn(self, site: SystemSite) -> AsyncIterator[AsyncSession]:
         """For what takes one lock of the whole fleet: those that wait for it hold no connection meanwhile."""
@@ -82,6 +90,7 @@ class Database:
 
     async def close(self) -> None:
         await self.direct.close()
+        await self._system_direct.close()
         await self._app.dispose()
         await self._system.dispose()
 

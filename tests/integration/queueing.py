@@ -13,6 +13,7 @@ from control_plane.db.engine import SystemSite
 from control_plane.messages.queue.clockwork import Clockwork
 from control_plane.messages.queue.outboxes import Outboxes, sender_of
 from shared.session_state import Reason, SessionState
+from tests.event_log import all_shown
 from tests.factories import Person
 from tests.fleet_client import CONNECTED, JOIN_TOKEN, Fleet, FleetWorker, seen
 from tests.scripted_worker import ScriptedWorker, scripted_worker
@@ -87,6 +88,7 @@ class Shop:
         return found
 
     async def events(self, *types: str) -> list[dict[str, Any]]:
+        await all_shown(self.fleet.replica.parts.database)
         answer = await self.person.call("GET", f"/v1/events?types={','.join(types)}&limit=200")
         return list(answer.json()["items"])
 

@@ -11,6 +11,7 @@ from control_plane.messages.files.removals import FileRemoval, RemovalLoop
 from control_plane.messages.history.erasing import ErasingLoop, Erasure
 from control_plane.messages.models import Message, MessageKey
 from shared.contracts import told as words
+from tests.event_log import all_shown
 from tests.factories import Person
 from tests.fleet_client import CONNECTED, PEER, Fleet
 from tests.fleet_client import text as written
@@ -84,6 +85,7 @@ async def test_an_event_still_tells_that_there_was_a_message_and_what_became_of_
     session = await fleet.running(person)
     await worker.tell(session, 1, CONNECTED, said("A"))
     await erase(fleet, person, f"chats/{PEER}/messages")
+    await all_shown(fleet.replica.parts.database)
     events = (await person.call("GET", "/v1/events?types=message.received")).json()["items"]
     data = events[0]["data"]
     assert (data["erased"], data["whatsappMessageId"], data["type"]) == (True, "A", "text")

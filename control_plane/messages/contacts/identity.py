@@ -88,11 +88,10 @@ async def place_sent(
     `phone` is told where the network knows the number in another form: then that is its chat. To be called
     before the message's key is stored, which names the chat.
     """
-    asked, hidden = phone_of(message.chat_id), lid_of(message.chat_id)
-    if asked and lid and not phone and message.contact_id and (message.phone, message.lid) == (asked, lid):
-        # Known as the network knows them: there is nothing to learn.
+    if is_known(message, phone=phone, lid=lid):
         await _into_chat(db, message)
         return
+    asked, hidden = phone_of(message.chat_id), lid_of(message.chat_id)
     contact = None
     if asked or hidden:
         contact = await learn(db, session, phone=asked, lid=hidden or lid, asked=True)
@@ -100,6 +99,14 @@ async def place_sent(
         contact = await learn(db, session, phone=known, lid=lid)
         message.chat_id = f"{known.lstrip('+')}@s.whatsapp.net"
     await place(db, message, contact)
+
+
+def is_known(message: Message, *, phone: str, lid: str) -> bool:
+    """As the network knows the recipient: there is nothing to learn from its answer."""
+    names = (phone_of(message.chat_id), lid)
+    return (
+        all(names) and not phone and message.contact_id is not None and (message.phone, message.lid) == names
+    )
 
 
 async def key_names(

@@ -20,6 +20,7 @@ from control_plane.messages.queue import settling
 from control_plane.messages.queue.models import Outbox
 from control_plane.messages.queue.repository import LEASE, NEVER, OutboundQueue
 from control_plane.messages.queue.sender import Sender
+from control_plane.messages.queue.usual_end import is_usual, settle_usual
 from control_plane.messages.queue.verdicts import Verdicts, is_unhurried
 from control_plane.sessions.models import Session
 from shared.contracts.commands import AttemptSeen, AttemptState, CommandAnswer, Outcome, TypingWish
@@ -49,7 +50,7 @@ class Drainer:
         while message is not None and session is not None:
             await self._seem_to_type(session, message)
             answer = await self._attempt(session, message)
-            session, message = await self._next(message, answer)
+            session, message = await self._after(session, message, answer)
 
     # ---- one attempt ----
 
@@ -77,6 +78,19 @@ class Drainer:
             await asyncio.sleep(message.typing_seconds * random.uniform(0.8, 1.2))
 
     # ---- transactions ----
+
+    async def _after(
+        self, session: Session, message: Message, answer: CommandAnswer | AttemptSeen | None
+    ) -> tuple[Session | None, Message | None]:
+        if not isinstance(answer, CommandAnswer) or not is_usual(message, answer):
+            return await self._next(message, answer)
+        taking = not self._stopping.is_set()
+        end = await settle_usual(self._sender, self._claim, session, message, answer, take=taking)
+        if end is None:
+            return await self._next(message, answer)
+        self._sender.hint()
+        self._sender.outcomes.tell(message, answer)
+        return await self._next(None, None) if end.look else (end.session, end.following)
 
     async def _begin(self) -> tuple[Session | None, Message | None]:
         """What another left behind is settled first, or what is behind it would overtake it."""

@@ -1,6 +1,7 @@
 """What became of an attempt, written down: in one place for an answer and for one that came late."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,19 +26,28 @@ NOT_BEGUN = frozenset({"queued", "scheduled"})
 
 async def sent(db: AsyncSession, session: Session, message: Message, answer: CommandAnswer) -> None:
     """`session` and `message` are locked, here and below."""
-    message.status, message.error, message.awaits_journal = "sent", None, False
-    message.whatsapp_message_id, message.ack = answer.whatsapp_id, 1
-    message.sent_at = datetime.now(UTC)
+    at = mark_sent(message, answer)
     await place_sent(db, session, message, phone=answer.phone, lid=answer.lid)
     await store_key_of_sent(db, message)
-    changed = await apply_change(db, message, content_of(message), message.sent_at)
+    changed = await apply_change(db, message, content_of(message), at)
     about = {"messageId": public_id("msg", changed.id)} if changed is not None else {}
     kind = EVENTS.get(message.type, "message.sent")
     # Here, so that it is written together with the number of the event.
-    session.last_activity_at = message.sent_at
-    await tell(db, session, kind, event_data(message) | about | {"error": None})
+    session.last_activity_at = at
+    await tell(db, session, kind, sent_data(message) | about)
     for receipt in await apply_early_receipts(db, message):
         await tell(db, session, "message.ack", receipt)
+
+
+def mark_sent(message: Message, answer: CommandAnswer) -> datetime:
+    message.status, message.error, message.awaits_journal = "sent", None, False
+    message.whatsapp_message_id, message.ack = answer.whatsapp_id, 1
+    message.sent_at = at = datetime.now(UTC)
+    return at
+
+
+def sent_data(message: Message) -> dict[str, Any]:
+    return event_data(message) | {"error": None}
 
 
 async def failed(db: AsyncSession, session: Session, message: Message, words: str) -> None:
