@@ -1,4 +1,4 @@
-"""Events are shown when no earlier one can come any more: a reader has to wait for whoever writes meanwhile."""
+"""Events are shown when no earlier one can come any more: a reader waits for whoever writes meanwhile."""
 
 from sqlalchemy import text
 

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
 from shared.contracts.fleet import UplinkAnswer, UplinkBatch, UplinkEvent
-from shared.contracts.told import Paired, PairingCodeShown, QrShown, StateSeen, Told
+from shared.contracts.told import Paired, PairingCodeShown, QrShown, ReceiptSeen, StateSeen, Told
 from worker.control_client import ControlClient, Refusal, Unreachable
 from worker.engines.session_spec import SessionSpec
 from worker.pauses import Pauses
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _MOST_EVENTS = 500
 _MOST_BYTES = 500_000
+# Receipts come in crowds, and nobody waits for them: after this moment many go in one batch.
+_CROWD = 0.1
 # Statuses that say: this will never be taken, however often it is sent.
 _NEVER = frozenset({400, 413, 422})
 
@@ -47,6 +50,8 @@ class Uplink:
         self._passing_news = asyncio.Event()
         self._progress = asyncio.Event()
         self._again = asyncio.Event()
+        # Something came that is no receipt.
+        self._pressing = asyncio.Event()
         self._pauses = Pauses()
         self.events_shipped = 0
 
@@ -56,6 +61,8 @@ class Uplink:
             tasks.create_task(self._tell_passing())
 
     def heard(self, spec: SessionSpec, told: Told, _written: "asyncio.Future[int] | None") -> None:
+        if not isinstance(told, ReceiptSeen):
+            self._pressing.set()
         if isinstance(told, QrShown | PairingCodeShown):
             event = UplinkEvent(
                 position=0, session_id=spec.session, epoch=spec.epoch, at=time.time(), told=told
@@ -84,18 +91,26 @@ class Uplink:
                 await self._again.wait()
                 self._again.clear()
             self._spool.news.clear()
+            self._pressing.clear()
             batch = await self._next()
             if batch is None:
                 await self._spool.news.wait()
+                await self._a_crowd()
                 continue
             try:
                 await self._send(batch)
+                if len(batch.positions) < self._most[batch.lane]:
+                    await self._a_crowd()
             except (Unreachable, Refusal) as error:
                 await self._not_sent(batch, error)
             except Exception as error:
                 # Such as a disk that refuses: what was sent is sent again, which changes nothing.
                 log.error("uplink_failed", exc_info=error)
                 await self._pauses.wait()
+
+    async def _a_crowd(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._pressing.wait(), _CROWD)
 
     async def _next(self) -> Batch | None:
         """News first, whatever else waits."""

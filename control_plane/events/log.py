@@ -1,7 +1,8 @@
 """Writing to the event log, always in the transaction that caused the event."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane.db.tenancy import SystemRepository
 from control_plane.events.models import LoggedEvent
 from shared.ids import new_uuid
+
+_HELD = "events_held"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +48,20 @@ class EventLog(SystemRepository):
 
 
 async def append(db: AsyncSession, events: Sequence[NewEvent]) -> None:
-    await EventLog(db).append(events)
+    held: list[NewEvent] | None = db.info.get(_HELD)
+    if held is None:
+        await EventLog(db).append(events)
+    else:
+        held.extend(events)
+
+
+@asynccontextmanager
+async def written_together(db: AsyncSession) -> AsyncIterator[None]:
+    """What is appended within goes into the log at its end, in one statement."""
+    held: list[NewEvent] = []
+    db.info[_HELD] = held
+    try:
+        yield
+    finally:
+        del db.info[_HELD]
+    await EventLog(db).append(held)

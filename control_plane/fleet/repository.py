@@ -96,9 +96,12 @@ class FleetRepository(SystemRepository):
 
     async def spool_mark(self, spool: str, worker_id: str) -> SpoolMark:
         """Locked: batches of one spool are taken in one after the other."""
+        query = select(SpoolMark).where(SpoolMark.id == spool).with_for_update()
+        known = (await self.session.scalars(query)).first()
+        if known is not None:
+            return known
         new = insert(SpoolMark).values(id=spool, worker_id=worker_id)
         await self.session.execute(new.on_conflict_do_nothing())
-        query = select(SpoolMark).where(SpoolMark.id == spool).with_for_update()
         return (await self.session.scalars(query)).one()
 
     async def beat_of_replica(self, replica_id: uuid.UUID) -> None:

@@ -63,7 +63,6 @@ def note(db: AsyncSession, session: Session, before: SessionState, detail: str) 
 async def tell(db: AsyncSession, session: Session, kind: str, data: dict[str, Any]) -> None:
     """An event of this session, with the next number of its sequence."""
     session.sequence += 1
-    await db.flush()
     event = NewEvent(
         user_id=session.user_id,
         session_id=session.id,

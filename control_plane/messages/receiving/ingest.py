@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from control_plane.events.log import written_together
 from control_plane.fleet.repository import FleetRepository
 from control_plane.messages.receiving.meanings import ACTIVITY, HANDLERS, OF_THE_OWNER
 from control_plane.messages.receiving.storing import storable
@@ -37,12 +38,13 @@ class Ingest:
         owned = await self._sessions.owned(self._worker_id, keys) if keys else set()
         locked = {session.id: session for session in await self._sessions.locked([key[0] for key in owned])}
         ignored = 0
-        for event in fresh:
-            session = locked.get(_uuid(event.session_id) or uuid.UUID(int=0))
-            if session is None or (session.id, event.epoch) not in owned:
-                ignored += 1
-                continue
-            await self._apply(session, event)
+        async with written_together(self._db):
+            for event in fresh:
+                session = locked.get(_uuid(event.session_id) or uuid.UUID(int=0))
+                if session is None or (session.id, event.epoch) not in owned:
+                    ignored += 1
+                    continue
+                await self._apply(session, event)
         if ignored:
             await self._fleet.count_repair("foreign_event_ignored", ignored)
             log.warning("events_ignored", worker_id=self._worker_id, events=ignored)

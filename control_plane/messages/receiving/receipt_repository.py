@@ -33,7 +33,9 @@ class StoredReceipts(SystemRepository):
             .order_by(Message.id)
             .with_for_update()
         )
-        return (await self.session.scalars(query)).all()
+        # What this transaction has changed of them so far has nothing to do with which they are.
+        with self.session.no_autoflush:
+            return (await self.session.scalars(query)).all()
 
     async def read_on_the_phone(
         self, session_id: uuid.UUID, whatsapp_ids: Sequence[str], at: datetime
