@@ -70,6 +70,16 @@ async def test_a_message_that_was_sent_is_not_sent_by_a_later_attempt(tmp_path: 
         assert await journal.begin(one) == SENT
 
 
+async def test_an_attempt_that_comes_after_a_younger_one_is_not_made(tmp_path: Path):
+    """Its call was held up on the way, and was given up meanwhile."""
+    one = attempt()
+    async with Journal(tmp_path / "journal.sqlite3") as journal:
+        await journal.begin(attempt(2, one.message_id))
+        late = await journal.begin(one)
+        assert late is not None
+        assert late.outcome is Outcome.NOT_HERE
+
+
 async def test_a_refused_attempt_may_be_followed_by_another(tmp_path: Path):
     one, closed = attempt(), CommandAnswer(outcome=Outcome.NOT_CONNECTED)
     async with Journal(tmp_path / "journal.sqlite3") as journal:
