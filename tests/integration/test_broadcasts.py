@@ -10,7 +10,8 @@ from sqlalchemy import select
 from control_plane.db.engine import SystemSite
 from control_plane.messages.broadcasts import feeding as feeding_module
 from control_plane.messages.broadcasts import progress
-from control_plane.messages.history.retention import RetainedMessages
+from control_plane.messages.history.erasing import ErasingLoop
+from control_plane.messages.history.retention import RetainedMessages, Retention
 from control_plane.messages.models import Message
 from control_plane.messages.queue.repository import OutboundQueue
 from control_plane.tiers.service import QuotaRoom
@@ -397,3 +398,41 @@ async def test_what_is_erased_of_a_message_is_erased_of_its_recipient(desk: Desk
     await desk.shop.sql("DELETE FROM messages WHERE session_id = CAST(:s AS uuid)", s=session)
     rows = (await desk.recipients(broadcast))["items"]
     assert [(row["chatId"], row["variables"], row["status"]) for row in rows] == [("", {}, "sent")] * 2
+
+
+async def _over_and_not(desk: Desk) -> tuple[str, str]:
+    """One that is over and had a file, and one that waits."""
+    message = {"type": "document", "media": {"base64": "aGVsbG8=", "fileName": "offer.txt"}}
+    over = await desk.made(2, message=message)
+    await desk.becomes(over, status="done", sent=2)
+    return over, await desk.made(1, sendAt=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
+
+
+async def test_what_is_over_grows_old_like_messages_and_its_file_goes(
+    desk: Desk, fleet: Fleet, background: None
+):
+    over, planned = await _over_and_not(desk)
+    retention = Retention(fleet.replica.parts.database)
+    await retention.run()
+    assert (await desk.one(over))["status"] == "done"
+    await desk.shop.sql("UPDATE broadcasts SET finished_at = finished_at - interval '400 days'")
+    await retention.run()
+    assert [str(row) for row in await desk.values("SELECT id FROM broadcasts")] == [
+        planned.removeprefix("bro-")
+    ]
+    assert len(await desk.values("SELECT key FROM file_removals WHERE key LIKE '%/out/%'")) == 1
+
+
+async def test_a_whole_session_is_erased_with_what_it_has_broadcast(
+    desk: Desk, fleet: Fleet, background: None
+):
+    _, planned = await _over_and_not(desk)
+    assert (await desk.person.call("DELETE", "/v1/sessions/shop/messages")).status_code == 202
+    erasing = ErasingLoop(fleet.replica.parts.database, at_once=1)
+    while await erasing.loop._take_some():
+        await erasing.loop.finished()
+    assert [str(row) for row in await desk.values("SELECT id FROM broadcasts")] == [
+        planned.removeprefix("bro-")
+    ]
+    assert await desk.values("SELECT variables FROM broadcast_recipients WHERE status = 'sent'") == []
+    assert len(await desk.values("SELECT key FROM file_removals WHERE key LIKE '%/out/%'")) == 1

@@ -35,6 +35,7 @@ from control_plane.db.claims import Claim, Claims, HasClaim
 from control_plane.db.engine import Database, SystemSite
 from control_plane.db.tenancy import SystemRepository, TenantRepository
 from control_plane.events.models import LoggedEvent
+from control_plane.messages.broadcasts.keeping import KeptBroadcasts
 from control_plane.messages.chat_ids import lid_of, phone_of
 from control_plane.messages.contacts.models import Chat
 from control_plane.messages.contacts.stored import StoredContacts
@@ -113,6 +114,13 @@ class ErasedMessages(SystemRepository):
         files = await RetainedMessages(self.session).remove(erasure.session_id, erasure.user_id, gone)
         return len(gone), files
 
+    async def remove_broadcasts(self, erasure: Erasure, limit: int) -> bool:
+        """With a whole session. Whether there are more of them."""
+        if erasure.chat_id:
+            return False
+        broadcasts = KeptBroadcasts(self.session)
+        return await broadcasts.erase(erasure.user_id, erasure.session_id, erasure.created_at, limit) >= limit
+
     async def close(self, erasure: Erasure) -> None:
         """What is empty now stands in the list of chats no longer."""
         chats = delete(Chat).where(
@@ -178,7 +186,7 @@ class ErasingLoop:
             return found
         messages, files = await erased.remove(erasure, self._at_once)
         found |= {"messages": erasure.messages + messages, "files": erasure.files + files}
-        if messages == self._at_once:
+        if messages == self._at_once or await erased.remove_broadcasts(erasure, self._at_once):
             return found
         await erased.close(erasure)
         log.info("erased", erasure=str(erasure.id), messages=found["messages"], events=found["events"])

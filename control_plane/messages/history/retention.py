@@ -12,6 +12,7 @@ from sqlalchemy import Select, delete, exists, or_, select
 from control_plane.accounts.models import User
 from control_plane.db.engine import Database, SystemSite
 from control_plane.db.tenancy import SystemRepository
+from control_plane.messages.broadcasts.keeping import KeptBroadcasts
 from control_plane.messages.files.removals import FileRemovals
 from control_plane.messages.history.months import first_id_at
 from control_plane.messages.models import Message, MessageKey
@@ -118,6 +119,7 @@ class Retention:
     async def _of_account(self, user_id: uuid.UUID, before: datetime, end: float) -> int:
         async with self._database.system(SystemSite.PERIODIC_WORK) as db:
             sessions = await RetainedMessages(db).sessions_with_older(user_id, before)
+        await self._broadcasts(user_id, before, end)
         purged = 0
         for session_id in sessions:
             some = self._at_once
@@ -126,6 +128,12 @@ class Retention:
                     some = await RetainedMessages(db).purge(session_id, user_id, before, self._at_once)
                 purged += some
         return purged
+
+    async def _broadcasts(self, user_id: uuid.UUID, before: datetime, end: float) -> None:
+        some = self._at_once
+        while some >= self._at_once and time.monotonic() < end:
+            async with self._database.system(SystemSite.PERIODIC_WORK) as db:
+                some = await KeptBroadcasts(db).purge(user_id, before, self._at_once)
 
     async def _keys(self, before: datetime, end: float) -> None:
         some = _KEYS_AT_ONCE
