@@ -112,6 +112,29 @@ async def test_a_network_that_wants_less_pauses_the_queue_and_the_owner_sees_why
     assert len(shop.script.sends) == 1
 
 
+async def test_each_pause_in_a_row_is_longer_until_something_is_taken(shop: Shop, background: Outboxes):
+    async def pause_of(attempt: int) -> float:
+        """In seconds; its time has come afterwards."""
+
+        async def paused() -> bool:
+            return len(shop.script.sends) == attempt and (await shop.queue())["pausedUntil"] is not None
+
+        await until(paused)
+        end = datetime.fromisoformat((await shop.queue())["pausedUntil"])
+        await shop.sql("UPDATE outboxes SET paused_until = NULL, due_at = clock_timestamp()")
+        return (end - datetime.now(UTC)).total_seconds()
+
+    less = CommandAnswer(outcome=Outcome.LIMITED, words="server returned error 429")
+    shop.script.answers.extend([less, less])
+    (first,) = await shop.queued("1")
+    shortest, longer = await pause_of(1), await pause_of(2)
+    assert longer > 1.5 * shortest
+    await shop.becomes(first, "sent")
+    shop.script.answers.append(less)
+    await shop.queued("2")
+    assert await pause_of(4) < 1.5 * shortest
+
+
 async def test_an_owner_holds_a_queue_back_and_lets_it_go(shop: Shop, background: Outboxes):
     paused = await shop.person.call("POST", "/v1/sessions/shop/queue/pause")
     assert (paused.status_code, paused.json()["reason"]) == (200, "paused by its owner")
