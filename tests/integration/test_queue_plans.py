@@ -112,6 +112,22 @@ async def test_a_network_that_wants_less_pauses_the_queue_and_the_owner_sees_why
     assert len(shop.script.sends) == 1
 
 
+async def test_whoever_sends_leaves_out_what_is_over(shop: Shop):
+    """Also where nobody has looked for such messages yet."""
+    shop.script.may_answer.clear()
+    first, second, third = await shop.queued("1", "2", "3")
+    await shop.script.arrived.wait()
+    await shop.sql(
+        "UPDATE messages SET expires_at = clock_timestamp() - interval '1 s' WHERE id = CAST(:id AS uuid)",
+        id=second.removeprefix("msg-"),
+    )
+    shop.script.may_answer.set()
+    await shop.becomes(third, "sent")
+    statuses = [(await shop.message(one))["status"] for one in (first, second, third)]
+    assert statuses == ["sent", "failed", "sent"]
+    assert len(shop.script.sends) == 2
+
+
 async def test_each_pause_in_a_row_is_longer_until_something_is_taken(shop: Shop, background: Outboxes):
     async def pause_of(attempt: int) -> float:
         """In seconds; its time has come afterwards."""
