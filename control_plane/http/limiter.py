@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from control_plane.http.together import Together
 from control_plane.redis_map import REDIS_FAILURES, Breaker
 
 log = structlog.get_logger(__name__)
@@ -82,6 +83,7 @@ class RedisLimiter:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._together = Together(redis)
         # The hash is Redis's name for a script; nothing is kept secret by it.
         self._hash = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
@@ -91,7 +93,7 @@ class RedisLimiter:
         for bucket in buckets:
             arguments += (bucket.interval_us, bucket.quota)
         try:
-            answers: Any = await self._redis.evalsha(self._hash, *arguments)
+            answers: Any = await self._together.ask("EVALSHA", self._hash, *arguments)
         except NoScriptError:  # a new or a flushed server
             answers = await self._redis.eval(_SCRIPT, *arguments)
         return [
