@@ -68,7 +68,10 @@ class ScriptedWorker:
             request.transport.close()
             return web.Response()
         if answer.outcome is Outcome.DONE:
-            answer = msgspec.structs.replace(answer, whatsapp_id=f"3EB{len(self.sends):05}")
+            number, _, server = wish.recipient.partition("@")
+            # As the network does: the name that hides the number, which makes a stranger somebody known.
+            lid = answer.lid or (f"{number[::-1]}@lid" if server == "s.whatsapp.net" else "")
+            answer = msgspec.structs.replace(answer, whatsapp_id=f"3EB{len(self.sends):05}", lid=lid)
         self.journal[key] = self._seen(key, AttemptState.ENDED, answer)
         return _json(answer, status=421 if answer.outcome is Outcome.NOT_HERE else 200)
 

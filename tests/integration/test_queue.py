@@ -7,8 +7,9 @@ import pytest
 from control_plane.messages.queue.late_results import LateResults
 from control_plane.messages.queue.outboxes import Outboxes, sender_of
 from shared.contracts.commands import AttemptState, CommandAnswer, Outcome
-from tests.fleet_client import CONNECTED, Fleet, bare
+from tests.fleet_client import CONNECTED, Fleet, bare, text
 from tests.integration.queueing import (
+    ANNA,
     ASYNC,
     RECONNECTING,
     Shop,
@@ -17,8 +18,11 @@ from tests.integration.queueing import (
     send_wait,
     shop,
 )
+from tests.integration.receiving import receipt
 from tests.scripted_worker import Broken
 from tests.waiting import until
+
+ANNA_CHAT = f"{ANNA.lstrip('+')}@s.whatsapp.net"
 
 __all__ = ["background", "fleet_settings", "send_wait", "shop"]
 
@@ -201,3 +205,37 @@ async def test_many_calls_with_one_key_make_one_message(shop: Shop):
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert len({answer.json()["id"] for answer in answers if answer.status_code == 201}) == 1
     assert len(shop.script.sends) == 1
+
+
+async def test_a_receipt_that_overtakes_its_answer_counts(shop: Shop):
+    """Also on the short way, of a message to somebody who is known."""
+    await shop.send("1")
+    shop.script.may_answer.clear()
+    shop.script.arrived.clear()
+    (message_id,) = await shop.queued("2")
+    await shop.script.arrived.wait()
+    whatsapp_id = f"3EB{len(shop.script.sends):05}"
+    await shop.tell(receipt("delivered", whatsapp_id))
+    shop.script.may_answer.set()
+    message = await shop.becomes(message_id, "delivered")
+    assert message["whatsappMessageId"] == whatsapp_id
+    told = await shop.events("message.sent", "message.ack")
+    assert [event["type"] for event in told] == ["message.sent", "message.sent", "message.ack"]
+
+
+async def test_on_the_short_way_a_message_is_as_it_is_on_the_long_one(shop: Shop):
+    """The first makes a stranger known, so the second is settled by the function of the schema."""
+    first, second = [(await shop.send(words)).json() for words in ("1", "2")]
+    differ = {"id", "whatsappMessageId", "text", "content", "createdAt", "timestamp", "sentAt"}
+    assert {**first, **dict.fromkeys(differ)} == {**second, **dict.fromkeys(differ)}
+    (chat,) = (await shop.person.call("GET", "/v1/sessions/shop/chats")).json()["items"]
+    assert chat["lastMessage"]["id"] == second["id"]
+    told = await shop.events("message.sent")
+    assert [event["data"]["id"] for event in told] == [first["id"], second["id"]]
+    assert told[1]["sequence"] == told[0]["sequence"] + 1
+    assert set(told[0]["data"]) == set(told[1]["data"])
+    # Their echoes are known.
+    for sent in (first, second):
+        await shop.tell(text("echo", sent["whatsappMessageId"], chat=ANNA_CHAT, from_me=True))
+    page = (await shop.person.call("GET", "/v1/sessions/shop/messages")).json()["items"]
+    assert [message["id"] for message in page] == [second["id"], first["id"]]
