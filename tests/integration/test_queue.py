@@ -239,3 +239,19 @@ async def test_on_the_short_way_a_message_is_as_it_is_on_the_long_one(shop: Shop
         await shop.tell(text("echo", sent["whatsappMessageId"], chat=ANNA_CHAT, from_me=True))
     page = (await shop.person.call("GET", "/v1/sessions/shop/messages")).json()["items"]
     assert [message["id"] for message in page] == [second["id"], first["id"]]
+
+
+async def test_whoever_lost_the_outbox_leaves_it_to_its_new_holder(shop: Shop):
+    await shop.send("1")
+    shop.script.may_answer.clear()
+    shop.script.arrived.clear()
+    second, third = await shop.queued("2", "3")
+    await shop.script.arrived.wait()
+    await shop.sql(
+        "UPDATE outboxes SET claim_token = gen_random_uuid(),"
+        " claimed_until = clock_timestamp() + interval '1 minute'"
+    )
+    shop.script.may_answer.set()
+    await shop.becomes(second, "sent")
+    assert (await shop.message(third))["status"] == "queued"
+    assert len(shop.script.sends) == 2
