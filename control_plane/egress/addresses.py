@@ -1,10 +1,14 @@
 """Which addresses are public, judged by tables of our own and by the standard library's: both must agree."""
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
+from control_plane.egress.embedded import embedded
 from control_plane.settings import Networks
 
-# The library's tables differ between the patch releases of Python: these stand by themselves.
+# IANA's registries of special addresses. The library's tables differ between the patch releases of Python:
+# these stand by themselves.
 _SPECIAL_V4 = tuple(
     IPv4Network(network)
     for network in (
@@ -17,8 +21,11 @@ _SPECIAL_V4 = tuple(
         "172.16.0.0/12",
         "192.0.0.0/24",
         "192.0.2.0/24",
+        "192.31.196.0/24",  # AS112: whichever sink for names of private addresses is nearest
+        "192.52.193.0/24",  # relays of multicast
         "192.88.99.0/24",
         "192.168.0.0/16",
+        "192.175.48.0/24",  # AS112 once more
         "198.18.0.0/15",  # benchmarks
         "198.51.100.0/24",
         "203.0.113.0/24",
@@ -26,6 +33,8 @@ _SPECIAL_V4 = tuple(
         "240.0.0.0/4",
     )
 )
+# Whatever lies outside is special or given to nobody: mapped and translated addresses, discard (100::/64),
+# SRv6 (5f00::/16), private, link-local, site-local and multicast ones.
 _GLOBAL_V6 = IPv6Network("2000::/3")
 _SPECIAL_V6 = tuple(
     IPv6Network(network)
@@ -33,36 +42,40 @@ _SPECIAL_V6 = tuple(
         "2001::/23",  # protocols: Teredo, benchmarks, ORCHID
         "2001:db8::/32",
         "2002::/16",  # 6to4
+        "2620:4f:8000::/48",  # AS112
         "3fff::/20",  # documentation
     )
 )
-_NAT64 = IPv6Network("64:ff9b::/96")
-_ISATAP = frozenset({0x00005EFE, 0x02005EFE})
-_METADATA = frozenset({"169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16"})
+# What tells machines of clouds their secrets. No network that an operator lets through opens these.
+_METADATA = tuple(
+    ip_network(network)
+    for network in (
+        "100.100.100.200/32",
+        "168.63.129.16/32",
+        "169.254.0.0/16",
+        "192.0.0.192/32",
+        "fd00:42::42/128",
+        "fd00:ec2::/32",
+        "fd20:ce::254/128",
+        "fe80::/10",
+    )
+)
+_REMEMBERED = 4096
+
+
+class _Verdict(NamedTuple):
+    permitted: bool
+    named: bool
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv4Address):
         special = any(address in network for network in _SPECIAL_V4)
         return not special and address.is_global and not address.is_multicast
-    if address.scope_id is not None:
+    if address.scope_id is not None or not all(map(is_public, embedded(address))):
         return False
-    embedded = _embedded(address)
-    if embedded is not None and not is_public(embedded):
-        return False
-    # A network without IPv4 of its own reaches IPv4 hosts by this prefix, so it may be used for public ones.
-    if address in _NAT64:
-        return True
     special = any(address in network for network in _SPECIAL_V6)
     return address in _GLOBAL_V6 and not special and address.is_global
-
-
-def _embedded(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that a gateway would deliver to; other forms that embed one are refused as a whole."""
-    number = int(address)
-    if address in _NAT64 or (number >> 32) & 0xFFFFFFFF in _ISATAP:
-        return IPv4Address(number & 0xFFFFFFFF)
-    return None
 
 
 class AddressRule:
@@ -70,16 +83,28 @@ class AddressRule:
 
     def __init__(self, allowed: Networks) -> None:
         self._allowed = allowed
-
-    def allows_by_name(self, address: str) -> bool:
-        return address in self._allowed and address not in _METADATA
+        # It never changes, and the same few addresses are asked about for each request and each connection.
+        self._known = lru_cache(_REMEMBERED)(self._judge)
 
     def permits(self, address: str) -> bool:
+        return self._known(address).permitted
+
+    def allows_by_name(self, address: str) -> bool:
+        """Whether the operator let it through, public or not."""
+        return self._known(address).named
+
+    def _judge(self, address: str) -> _Verdict:
         try:
             parsed = ip_address(address)
         except ValueError:
+            return _Verdict(permitted=False, named=False)
+        zoned = isinstance(parsed, IPv6Address) and parsed.scope_id is not None
+        permitted = not zoned and self._may(parsed)
+        return _Verdict(permitted, named=permitted and str(parsed) in self._allowed)
+
+    def _may(self, address: IPv4Address | IPv6Address) -> bool:
+        if any(address in network for network in _METADATA):
             return False
-        if isinstance(parsed, IPv6Address) and parsed.scope_id is not None:
-            return False
-        plain = str(parsed)
-        return plain not in _METADATA and (is_public(parsed) or plain in self._allowed)
+        # A network of gateways (like NAT64's, 64:ff9b::/96) opens no more than what lies behind them.
+        inside = embedded(address) if isinstance(address, IPv6Address) else []
+        return all(map(self._may, inside)) and (is_public(address) or str(address) in self._allowed)

@@ -80,9 +80,12 @@ class Answer:
         return b"".join([piece async for piece in self])
 
     async def beginning(self) -> bytes:
-        """As much as the limit lets in; the rest is not waited for."""
+        """As much as the limit lets in; the rest is not waited for. What cannot be unpacked is left out."""
         taken = bytearray()
-        while len(taken) < self._limits.most_bytes and (piece := await self._piece()):
+        if self._coding not in _READABLE:
+            return b""
+        content, most = self._response.content, self._limits.most_bytes
+        while len(taken) < most and not content.at_eof() and (piece := await self._piece()):
             taken += piece
         return bytes(taken[: self._limits.most_bytes])
 

@@ -12,6 +12,7 @@ import structlog
 from control_plane.egress.addresses import AddressRule
 from control_plane.egress.answers import Answer, Limits, Reply
 from control_plane.egress.connector import PinnedConnector
+from control_plane.egress.judged import KEPT_SECONDS, JudgedHosts, written_addresses
 from control_plane.egress.names import Names, SystemNames
 from control_plane.egress.own_servers import OwnServers, Server, servers_in
 from control_plane.egress.targets import Target, read_url
@@ -30,7 +31,7 @@ _OURS = frozenset(
     {
         "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect",
         "keep-alive", "accept-encoding", "content-encoding", "cookie", "proxy-authorization",
-        "proxy-connection",
+        "proxy-connection", "http2-settings",
     }
 )  # fmt: skip
 
@@ -46,11 +47,16 @@ class Egress:
         own_servers: Iterable[Server] = (),
         names: Names | None = None,
         tls: ssl.SSLContext | None = None,
+        kept_seconds: float = KEPT_SECONDS,
     ) -> None:
+        """`kept_seconds`: for how long it is remembered where a host leads."""
         self._rule = AddressRule(allowed or Networks())
         self._ports = ports
-        self._names = names or SystemNames()
-        self._own_servers = OwnServers(own_servers, self._names)
+        # Our own servers are looked up in threads that no customer's name can occupy.
+        self._names, our_names = names or SystemNames(), names or SystemNames(threads=1)
+        self._own_servers = OwnServers(own_servers, our_names)
+        self._our_names = our_names
+        self._hosts = JudgedHosts(self._rule, self._own_servers, self._names, kept_seconds)
         self._tls = tls
         self._http: aiohttp.ClientSession | None = None
 
@@ -66,13 +72,24 @@ class Egress:
     async def close(self) -> None:
         if self._http is not None:
             await self._http.close()
+        self._hosts.stop()
         self._names.close()
+        self._our_names.close()
 
     def check(self, url: str) -> None:
         """What can be said without asking the network, for URLs that are kept for later."""
         target = read_url(url, self._ports)
-        if target.is_address and not self._rule.permits(target.host):
+        if not all(map(self._rule.permits, written_addresses(target))):
             raise EgressError(Trouble.FORBIDDEN)
+
+    async def probe(self, url: str, *, seconds: float = 5) -> None:
+        """Judges where the URL leads by now, without connecting: for URLs that are kept for later."""
+        target = read_url(url, self._ports)
+        try:
+            await self._judged(target, seconds)
+        except EgressError as error:
+            _log_failure("PROBE", target, error)
+            raise
 
     @asynccontextmanager
     async def get(self, url: str, limits: Limits) -> AsyncIterator[Answer]:
@@ -95,7 +112,7 @@ class Egress:
         end = now + limits.total_seconds
         try:
             async with _until(min(end, now + limits.answer_seconds)):
-                addresses = await self._judged(target, limits)
+                addresses = await self._judged(target, limits.resolve_seconds)
                 response = await self._ask(method, target, addresses, body, headers, limits)
             try:
                 yield Answer(response, limits, end)
@@ -103,38 +120,15 @@ class Egress:
                 # A connection whose answer was read to its end is back in the pool already.
                 response.close()
         except EgressError as error:
-            log.info("egress_failed", method=method, host=target.host, port=target.port, code=error.code)
+            _log_failure(method, target, error)
             raise
 
-    async def _judged(self, target: Target, limits: Limits) -> list[str]:
-        async with _until(asyncio.get_running_loop().time() + limits.resolve_seconds):
-            addresses = await self._addresses(target)
-            if not all([await self._permits(address, target.port) for address in addresses]):
-                raise EgressError(Trouble.FORBIDDEN)
-        return addresses
-
-    async def _addresses(self, target: Target) -> list[str]:
-        if target.is_address:
-            return [target.host]
-        if target.is_this_machine:
-            return ["127.0.0.1", "::1"]
-        try:
-            # The dot keeps the machine's search list and its hosts file out of it.
-            found = await self._names.addresses(f"{target.host}.")
-        except TimeoutError:
-            raise
-        except (OSError, UnicodeError):
-            found = []
-        if not found:
-            raise EgressError(Trouble.UNRESOLVABLE)
-        return found
-
-    async def _permits(self, address: str, port: int) -> bool:
-        if not self._rule.permits(address):
-            return False
-        # Where the operator lets a network through, our servers are told from their neighbours by the port.
-        named = self._rule.allows_by_name(address)
-        return not await self._own_servers.holds(address, port if named else None)
+    async def _judged(self, target: Target, seconds: float) -> list[str]:
+        known = self._hosts.known(target)
+        if known:
+            return known
+        async with _until(asyncio.get_running_loop().time() + seconds):
+            return await self._hosts.addresses(target)
 
     async def _ask(  # noqa: PLR0917 (the parts of a request, in their order)
         self,
@@ -145,7 +139,7 @@ class Egress:
         headers: Mapping[str, str],
         limits: Limits,
     ) -> aiohttp.ClientResponse:
-        last: BaseException = EgressError(Trouble.UNREACHABLE)
+        last: BaseException | None = None
         for address in addresses[:_TRIES]:
             try:
                 return await self._session().request(
@@ -163,17 +157,22 @@ class Egress:
                 last = error  # nothing was sent: the next one may be up
             except NETWORK_FAILURES as error:
                 raise told(error) from None
-        raise told(last) from None
+        self._hosts.forget(target)
+        raise (told(last) if last else EgressError(Trouble.UNREACHABLE)) from None
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             self._http = aiohttp.ClientSession(
-                connector=PinnedConnector(self._rule, self._tls),
+                connector=PinnedConnector(self._rule, self._tls, self._own_servers.stand_here),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 headers={"User-Agent": f"Waypost/{VERSION}", "Accept-Encoding": "identity"},
             )
         return self._http
+
+
+def _log_failure(method: str, target: Target, error: EgressError) -> None:
+    log.info("egress_failed", method=method, host=target.host, port=target.port, code=error.code)
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
@@ -183,7 +182,8 @@ def check_headers(headers: Mapping[str, str]) -> None:
             raise EgressError(
                 Trouble.HEADER, f"The header {name[:40]!r} holds a character that is not allowed."
             )
-        if name.lower() in _OURS:
+        # Many servers take _ for - here, and would read a header of ours into it.
+        if name.lower().replace("_", "-") in _OURS:
             raise EgressError(Trouble.HEADER, f"The header {name!r} is set by us. Leave it out.")
 
 

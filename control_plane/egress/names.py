@@ -5,7 +5,8 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-_THREADS = 8
+# A thread waits for seconds where a customer's name server is silent, and costs next to nothing.
+_THREADS = 32
 
 
 class Names(Protocol):
@@ -16,8 +17,8 @@ class Names(Protocol):
 
 
 class SystemNames:
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, "egress-names")
+    def __init__(self, threads: int = _THREADS) -> None:
+        self._threads = ThreadPoolExecutor(threads, "egress-names")
 
     async def addresses(self, host: str) -> list[str]:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _ask, host)

@@ -1,5 +1,6 @@
 """Where our own database and map stand: no customer's URL may lead there, not even on a public address."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,12 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import structlog
 
+from control_plane.egress.embedded import all_forms
 from control_plane.egress.names import Names
 from control_plane.egress.troubles import EgressError, Trouble
 
 log = structlog.get_logger(__name__)
 
 _KEPT_SECONDS = 60.0
+_LOOPBACK = "loopback"
 _PORTS = {"postgresql": 5432, "postgres": 5432, "redis": 6379, "rediss": 6379}
 
 
@@ -44,14 +47,30 @@ class OwnServers:
         self._names = names
         self._known: dict[Server, frozenset[str]] = {server: frozenset() for server in servers}
         self._old_at = 0.0
+        self._looking_up = asyncio.Lock()
 
     async def holds(self, address: str, port: int | None) -> bool:
-        """Without a port: whether any of them stands at the address."""
-        if time.monotonic() >= self._old_at:
-            await self._look_up()
+        """Without a port: whether any of them stands at the address, or at one that is hidden in it."""
+        await self._be_young()
+        forms = _forms(address)
         return any(
-            address in addresses and port in {None, server.port} for server, addresses in self._known.items()
+            not forms.isdisjoint(addresses) and port in {None, server.port}
+            for server, addresses in self._known.items()
         )
+
+    def stand_here(self, port: int) -> bool:
+        """Whether one of them listens to this machine itself, which has more addresses than loopback's."""
+        return any(
+            _LOOPBACK in addresses and port == server.port for server, addresses in self._known.items()
+        )
+
+    async def _be_young(self) -> None:
+        """Who comes while others look up waits for what they find."""
+        if time.monotonic() < self._old_at:
+            return
+        async with self._looking_up:
+            if time.monotonic() >= self._old_at:
+                await self._look_up()
 
     async def _look_up(self) -> None:
         for server, before in self._known.items():
@@ -63,9 +82,13 @@ class OwnServers:
                 if not before:
                     raise EgressError(Trouble.UNREACHABLE) from error
                 continue
-            self._known[server] = frozenset(_plain(address) for address in found)
+            self._known[server] = frozenset().union(*map(_forms, found))
         self._old_at = time.monotonic() + _KEPT_SECONDS
 
 
-def _plain(address: str) -> str:
-    return str(ip_address(address.partition("%")[0]))
+def _forms(address: str) -> set[str]:
+    """A resolver may name an interface as well. What listens on one address of loopback often does on all."""
+    forms = all_forms(address.partition("%")[0])
+    if any(ip_address(form).is_loopback or ip_address(form).is_unspecified for form in forms):
+        forms.add(_LOOPBACK)
+    return forms

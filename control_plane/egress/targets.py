@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NoReturn
 from urllib.parse import quote
@@ -52,8 +53,14 @@ class Target:
 
 
 def read_url(url: str, ports: tuple[range, ...]) -> Target:
+    # Looked at before it is remembered: what is kept stays small.
     if len(url) > LONGEST_URL:
         _refuse(f"The URL is too long: at most {LONGEST_URL} characters.")
+    return _read(url, ports)
+
+
+@lru_cache(1024)
+def _read(url: str, ports: tuple[range, ...]) -> Target:
     if not url.isprintable() or " " in url or "\\" in url:
         _refuse("The URL holds a space, a backslash or an invisible character. Percent-encode them.")
     if "#" in url:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from control_plane.egress.answers import Limits
 from control_plane.egress.gate import Egress
+from control_plane.egress.names import Names
 from control_plane.egress.own_servers import Server
 from control_plane.settings import Networks
 
@@ -101,18 +102,22 @@ async def raw_site(*lines: bytes, then_silent: bool = False) -> AsyncIterator[in
 
 @asynccontextmanager
 async def gate(
-    names: Book | None = None,
+    names: Names | None = None,
     *,
     allowed: tuple[str, ...] = (PUBLIC,),
     own: tuple[Server, ...] = (),
     tls: ssl.SSLContext | None = None,
+    kept_seconds: float = 0,
+    ports: tuple[range, ...] = (range(1, 65536),),
 ) -> AsyncIterator[Egress]:
+    """It remembers nothing unless a test is about that."""
     egress = Egress(
-        ports=(range(1, 65536),),
+        ports=ports,
         allowed=Networks(allowed),
         own_servers=own,
         names=names or Book(),
         tls=tls,
+        kept_seconds=kept_seconds,
     )
     try:
         yield egress

@@ -7,15 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control_plane.egress.addresses import AddressRule, is_public
+from control_plane.egress.embedded import embedded
 from control_plane.settings import Networks
 
 CLOSED_V4 = [
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
     "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
-    "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "255.255.255.255/32",
+    "203.0.113.0/24", "224.0.0.0/4", "192.31.196.0/24",
+    "192.52.193.0/24", "192.175.48.0/24", "240.0.0.0/4", "255.255.255.255/32",
 ]  # fmt: skip
 CLOSED_V6 = [
-    "::/128", "::1/128", "::/96", "::ffff:0:0/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:2::/48",
+    "::/128", "::1/128", "::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64",
+    "100:0:0:1::/64", "2001::/23",
+    "2620:4f:8000::/48", "2001::/32", "2001:2::/48",
     "2001:10::/28", "2001:20::/28", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7",
     "fe80::/10", "fec0::/10", "ff00::/8",
 ]  # fmt: skip
@@ -64,9 +68,22 @@ def test_a_special_address_is_not_public_in_any_wrapping(address, form):
 
 
 @given(open_v4)
-def test_a_public_address_may_be_reached_through_nat64_and_through_no_other_wrapping(address):
+def test_a_public_address_is_reached_by_the_name_of_a_place_in_a_public_network_alone(address):
     public = {form for form in FORMS if is_public(IPv6Address(FORMS[form](int(address))))}
-    assert public == {"nat64", "isatap", "isatap of a global one"}
+    assert public == {"isatap", "isatap of a global one"}
+
+
+@given(open_v4 | closed_v4, st.sampled_from(sorted(FORMS)))
+def test_every_wrapping_is_looked_into(address, form):
+    assert address in embedded(IPv6Address(FORMS[form](int(address)))) or int(address) <= 1
+
+
+@given(closed_v4, open_v4, st.sampled_from(sorted(FORMS)))
+def test_gateways_that_the_operator_lets_through_open_public_addresses_and_no_others(closed, public, form):
+    everything_v6 = AddressRule(Networks(["::/0"]))
+    hidden, plain = (str(IPv6Address(FORMS[form](int(address)))) for address in (closed, public))
+    assert everything_v6.permits(hidden) is (hidden in {"::", "::1"})
+    assert everything_v6.permits(plain)
 
 
 @given(st.ip_addresses())
@@ -90,8 +107,14 @@ def test_a_network_that_the_operator_names_is_let_through_and_its_neighbours_are
 
 
 @pytest.mark.parametrize(
-    "address", ["169.254.169.254", "fd00:ec2::254", "fd00:0ec2:0::0254", "100.100.100.200", "168.63.129.16"]
-)
+    "address",
+    [
+        "169.254.169.254", "169.254.170.2", "fd00:ec2::254", "fd00:0ec2:0::0254", "fd00:ec2::23",
+        "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd20:ce::254", "fe80::a9fe:a9fe",
+        "::ffff:169.254.169.254", "::169.254.169.254", "64:ff9b::169.254.169.254",
+        "64:ff9b:1::169.254.169.254", "2002:a9fe:a9fe::1", "2606:4700::5efe:a9fe:a9fe",
+    ],
+)  # fmt: skip
 def test_what_tells_a_cloud_s_secrets_is_closed_even_where_everything_is_let_through(address):
     assert not AddressRule(Networks(["0.0.0.0/0", "::/0"])).permits(address)
 

@@ -125,6 +125,10 @@ def test_names_of_this_machine_are_known_without_a_name_server(name):
         ("Host", "inside"), ("content-length", "5"), ("Transfer-Encoding", "chunked"),
         ("Connection", "close"), ("X", "a\r\nHost: inside"), ("X\r\nHost", "inside"), ("X y", "1"),
         ("", "1"), ("X", "\x00"), ("X", "ä"), ("X:", "1"), ("X", "a" * 5000), ("Cookie", "a=b"),
+        ("Transfer_Encoding", "chunked"), ("Content_Length", "0"), ("TE", "trailers"), ("Upgrade", "h2c"),
+        ("HTTP2-Settings", "AAMAAABk"), ("Expect", "100-continue"), ("Trailer", "Host"), ("Keep-Alive", "1"),
+        ("Proxy-Connection", "close"), ("Transfer-Encoding ", "chunked"), (" Host", "a"), ("X", "a\nHost: b"),
+        ("X", "a\rHost: b"), ("X", "a\x0bb"), ("X", "a\u010a"), ("X", "\ud800"), ("\u212aey", "1"),
     ],
 )  # fmt: skip
 def test_headers_that_would_change_the_request_are_refused(name, value):
