@@ -34,6 +34,7 @@ _HARMLESS = frozenset({"tokentype", "keyid", "tokenid", "phonecount", "credentia
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bwp_(live|test)_[0-9A-Za-z]+_[0-9A-Za-z]+"), r"wp_\1_" + REDACTED),
     (re.compile(r"\bwp[a-z]_[0-9A-Za-z_-]{16,}"), REDACTED),
+    (re.compile(r"\bwhsec_[0-9A-Za-z+/=_-]+"), "whsec_" + REDACTED),
     (re.compile(r"\beyJ[0-9A-Za-z_-]{5,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*"), REDACTED),
     (re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',;]+"), r"\1 " + REDACTED),
     (re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@"), r"\1:" + REDACTED + "@"),

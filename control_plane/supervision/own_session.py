@@ -73,6 +73,8 @@ class OwnSession:
                 sessions = Sessions(db, self._keyring)
                 session = await sessions.session(self._principal, self.reference)
                 pairing = await sessions.live_pairing(session)
+                # The code may have come between the two, and its session's state with it.
+                await db.refresh(session)
             qr, code = qr_view(pairing), code_view(pairing)
             came = code is not None if wants_code else qr is not None
             over = session.status not in _PAIRING or session.device_jid is not None

@@ -70,7 +70,7 @@ class Desk:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    async def becomes(self, broadcast: str, within: float = 20, **wanted: Any) -> dict[str, Any]:
+    async def becomes(self, broadcast: str, within: float = 60, **wanted: Any) -> dict[str, Any]:
         """Until it says so of its status, or its counts."""
 
         async def it_has() -> bool:
