@@ -1,6 +1,6 @@
 # Needs make and Python 3.11 to 3.14. `make` alone lists what it can do.
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop clean worker test check fmt bench bench-engine bench-fleet bench-history bench-send chaos requirements migrate embedded
+.PHONY: help setup run stop clean worker test check fmt bench bench-engine bench-fleet bench-history bench-live bench-send bench-webhooks chaos requirements migrate embedded
 
 PYTHON_ANY = sh deploy/local/python.sh
 PYTHON_VENV = .venv/bin/python
@@ -56,8 +56,14 @@ bench-fleet: setup ## Measure a fleet of two workers: codes, crashes, messages (
 bench-history: setup ## Measure reading in five million messages (BENCH_ARGS=--quick)
 	@$(PYTHON_VENV) -m tests.bench history $(BENCH_ARGS)
 
+bench-live: setup ## Measure a thousand open streams of events (BENCH_ARGS=--quick: whether it works)
+	@$(PYTHON_VENV) -m tests.bench live $(BENCH_ARGS)
+
 bench-send: setup ## Measure sending against the engine by itself (BENCH_ARGS=--quick: whether it works)
 	@$(PYTHON_VENV) -m tests.bench send $(BENCH_ARGS)
+
+bench-webhooks: setup ## Measure deliveries of webhooks (BENCH_ARGS=--quick: whether it works)
+	@$(PYTHON_VENV) -m tests.bench webhooks $(BENCH_ARGS)
 
 chaos: setup ## The long runs: what an engine takes over many minutes
 	@$(PYTHON_VENV) -m pytest -m chaos -n 0 $(PYTEST_ARGS)

@@ -22,8 +22,10 @@ from control_plane.admin.controller import AdminUserController
 from control_plane.dashboard.pages import style
 from control_plane.dashboard.password_reset import PasswordResetPage
 from control_plane.events.controller import EventController
+from control_plane.events.live_controller import LiveController
 from control_plane.events.places import Places
-from control_plane.events.stream import EventSource
+from control_plane.events.reader import EventSource
+from control_plane.events.tickets import Tickets
 from control_plane.http import openapi
 from control_plane.http.documentation import DocumentationController
 from control_plane.http.pagination import Cursors
@@ -67,6 +69,11 @@ from control_plane.supervision.fleet_controller import (
 )
 from control_plane.supervision.wish_controller import WishController
 from control_plane.supervision.worker_controller import RegistrationController, WorkerCallController
+from control_plane.webhooks.controller import WebhookController
+from control_plane.webhooks.deliveries import provide_deliveries
+from control_plane.webhooks.delivery_controller import DeliveryController
+from control_plane.webhooks.description import described_webhooks
+from control_plane.webhooks.service import provide_webhooks
 from shared.version import VERSION
 
 log = structlog.get_logger(__name__)
@@ -90,6 +97,9 @@ def litestar_app(parts: Parts) -> Litestar:
             ApiKeyController,
             AdminUserController,
             EventController,
+            LiveController,
+            WebhookController,
+            DeliveryController,
             # Both have methods of /v1/sessions/{id}; the framework merges those within a router alone.
             Router(path="/", route_handlers=[SessionController, WishController]),
             SessionAnalyticsController,
@@ -115,6 +125,8 @@ def litestar_app(parts: Parts) -> Litestar:
         dependencies={
             "db": Provide(provide_tenant_session),
             "sessions": Provide(provide_sessions),
+            "webhooks": Provide(provide_webhooks),
+            "deliveries": Provide(provide_deliveries),
             **{name: _constant(part) for name, part in _injected(parts).items()},
         },
         middleware=[
@@ -134,7 +146,7 @@ def litestar_app(parts: Parts) -> Litestar:
         state=State({"worker_tokens": parts.worker_tokens}),
         cors_config=_cors(settings),
         # The page and the document are served by our own controller.
-        openapi_config=openapi.configuration(VERSION),
+        openapi_config=openapi.configuration(VERSION, described_webhooks()),
         request_max_body_size=settings.max_body_bytes,
         # Our middleware logs each failure once, redacted and with its request id.
         logging_config=None,
@@ -183,6 +195,8 @@ def _injected(parts: Parts) -> dict[str, Any]:
         "reading": Reading(parts.database, parts.keyring, asking),
         "asked_files": AskedFiles(parts.database, parts.keyring, asking),
         "event_source": EventSource(parts.database, Places(parts.keyring), parts.tail, parts.credentials),
+        "egress": parts.egress,
+        "event_tickets": Tickets(parts.redis, parts.keyring),
     }
 
 

@@ -13,6 +13,8 @@ from control_plane.accounts.repository import ExpiryRepository
 from control_plane.db.engine import Database, SystemSite
 from control_plane.db.periodic import Job, PeriodicWork
 from control_plane.db.revocations import PurgedRevocations
+from control_plane.egress.gate import Egress
+from control_plane.events.retention import EventRetention
 from control_plane.fleet.routing import Routes
 from control_plane.fleet.tokens import WorkerTokens
 from control_plane.fleet.worker_client import WorkerClient
@@ -27,6 +29,8 @@ from control_plane.messages.history.retention import Retention
 from control_plane.messages.queue.clockwork import Clockwork
 from control_plane.messages.queue.late_results import LateResults
 from control_plane.messages.queue.outboxes import Outboxes, sender_of
+from control_plane.observability import own_metrics
+from control_plane.observability.metrics import new_registry
 from control_plane.redis_map import connect
 from control_plane.settings import Settings
 from control_plane.supervision.comparison import Comparison
@@ -34,6 +38,9 @@ from control_plane.supervision.rebalancing import Rebalancing
 from control_plane.supervision.route_map import RouteMap
 from control_plane.supervision.sweeper import Sweeper
 from control_plane.supervision.upkeep import Upkeep
+from control_plane.webhooks.dispatch.cleaning import DeliveryRetention
+from control_plane.webhooks.dispatch.dispatcher import Dispatcher
+from control_plane.webhooks.secrets import Secrets
 from shared.files.storage import ObjectStorage
 
 log = structlog.get_logger(__name__)
@@ -69,6 +76,8 @@ def jobs(database: Database, settings: Settings, routes: Routes, late: LateResul
         Job("message-months", timedelta(days=1), lambda: keep_months(database)),
         # Each run ends soon; the next one goes on.
         Job("old-messages", timedelta(minutes=15), Retention(database).run),
+        Job("old-events", timedelta(minutes=15), EventRetention(database).run),
+        Job("old-deliveries", timedelta(minutes=15), DeliveryRetention(database).run),
     ]
 
 
@@ -110,14 +119,25 @@ async def run_loops(settings: Settings, database: Database, stopping: asyncio.Ev
     ]
     sweeper = Sweeper(database, lease_seconds=settings.lease_seconds, brake_seconds=settings.brake_seconds)
     route_map = RouteMap(database, routes)
-    log.info("background_started", loops=[*(loop.name for loop in loops), sweeper.name, route_map.name])
-    async with asyncio.TaskGroup() as group:
+    # A pool of connections of its own: receivers that hang hold up no files.
+    egress = Egress.of(settings)
+    registry = new_registry()
+    keys = Secrets(Keyring(settings.master_keys))
+    dispatcher = Dispatcher(database, redis, egress, keys, registry=registry)
+    names = [*(loop.name for loop in loops), sweeper.name, route_map.name, dispatcher.name]
+    log.info("background_started", loops=names)
+    figures = own_metrics.served(
+        registry, settings.host, settings.background_metrics_port, settings.metrics_token
+    )
+    async with figures, asyncio.TaskGroup() as group:
         for claim_loop in loops:
             group.create_task(claim_loop.run(stopping), name=claim_loop.name)
         group.create_task(outboxes.run(stopping), name=outboxes.loop.name)
         group.create_task(clockwork.run(stopping), name=clockwork.name)
         group.create_task(sweeper.run(stopping), name=sweeper.name)
         group.create_task(route_map.run(stopping), name=route_map.name)
+        group.create_task(dispatcher.run(stopping), name=dispatcher.name)
+    await egress.close()
     await client.close()
     await redis.aclose()
     log.info("background_stopped")

@@ -14,3 +14,4 @@ from control_plane.messages.queue import models as queue_models  # noqa: F401
 from control_plane.messages.receiving import receipt_models  # noqa: F401
 from control_plane.sessions import models as session_models  # noqa: F401
 from control_plane.tiers import models as tier_models  # noqa: F401
+from control_plane.webhooks import models as webhook_models  # noqa: F401

@@ -129,7 +129,12 @@ def assemble(settings: Settings, application: str = "waypost-api") -> Parts:
         feed=feed,
         sign_in=sign_in,
         health=health,
-        tail=Tail(database, redis, draining=lambda: health.draining),
+        tail=Tail(
+            database,
+            redis,
+            draining=lambda: health.draining,
+            streams_of_a_tenant=settings.streams_per_account,
+        ),
         periodic_work=periodic_work,
         fleet_figures=fleet_figures,
         fleet_counters=FleetCounters(registry),

@@ -76,6 +76,7 @@ class Settings:
     cors_origins: tuple[str, ...]
     trusted_proxies: Networks
     metrics_token: Secret | None
+    background_metrics_port: int
     smtp_url: Secret | None
     mail_from: str
     join_tokens: tuple[Secret, ...]
@@ -96,6 +97,7 @@ class Settings:
     unused_session_days: int
     sandbox_control_url: str
     sandbox_control_token: Secret | None
+    streams_per_account: int
     egress_allow: Networks
     egress_ports: tuple[range, ...]
 
@@ -141,6 +143,9 @@ def read_settings(reader: EnvironmentReader) -> Settings:
         cors_origins=_origins(reader),
         trusted_proxies=_networks(reader, "WAYPOST_TRUSTED_PROXIES"),
         metrics_token=reader.secret("WAYPOST_METRICS_TOKEN"),
+        background_metrics_port=reader.integer(
+            "WAYPOST_BACKGROUND_METRICS_PORT", 0, minimum=0, maximum=65535
+        ),
         smtp_url=_smtp(reader),
         mail_from=reader.text("WAYPOST_MAIL_FROM", "waypost@localhost"),
         join_tokens=_join_tokens(reader),
@@ -172,6 +177,7 @@ def read_settings(reader: EnvironmentReader) -> Settings:
         unused_session_days=reader.integer("WAYPOST_UNUSED_SESSION_DAYS", 30, minimum=1, maximum=3650),
         sandbox_control_url=reader.url("WAYPOST_SANDBOX_CONTROL_URL", ("http", "https")).rstrip("/"),
         sandbox_control_token=reader.secret("WAYPOST_SANDBOX_CONTROL_TOKEN"),
+        streams_per_account=reader.integer("WAYPOST_STREAMS_PER_ACCOUNT", 50, minimum=1, maximum=10_000),
         egress_allow=_networks(reader, "WAYPOST_EGRESS_ALLOW"),
         egress_ports=_ports(reader, "WAYPOST_EGRESS_PORTS", "80,443,1024-65535"),
     )

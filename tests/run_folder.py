@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 _VARIABLE = "WAYPOST_TEST_RUN"
-SECRET_FIELDS = frozenset({"accessToken", "refreshToken", "key", "secret", "token"})
+SECRET_FIELDS = frozenset({"accessToken", "refreshToken", "key", "secret", "token", "ticket"})
 
 
 def folder() -> Path:

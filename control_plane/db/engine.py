@@ -42,6 +42,7 @@ class SystemSite(StrEnum):
     SUPERVISION = "supervision"
     FILE_REMOVALS = "file_removals"
     ERASING = "erasing"
+    WEBHOOKS = "webhooks"
 
 
 class Database:

@@ -9,9 +9,10 @@ from litestar.params import HeaderParameter, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.events.places import BEGINNING, Place, Places
+from control_plane.events.reader import EventSource, StreamRequest
 from control_plane.events.repository import TenantEvents
 from control_plane.events.schemas import EventPage, EventView, Wanted, place_of
-from control_plane.events.stream import MEDIA_TYPE, EventSource, EventStream, StreamRequest
+from control_plane.events.stream import MEDIA_TYPE, EventStream
 from control_plane.http import authentication
 from control_plane.http.pagination import DEFAULT_LIMIT, PageLimit
 from control_plane.http.principal import Access, KeyMode, Principal, Scope, scoped
@@ -71,10 +72,10 @@ class EventController(Controller):
         only_sandbox = request.user.key_mode is KeyMode.TEST
         wanted = Wanted.parse(of_session, event_types, only_sandbox=only_sandbox)
         if only_sandbox and wanted.session_id is not None:
-            await _check_seen(request.user, wanted.session_id, TenantEvents(db), sessions)
+            await check_seen(request.user, wanted.session_id, TenantEvents(db), sessions)
         tenant, places = request.user.user_id, event_source.places
         if MEDIA_TYPE in request.headers.get("accept", "").lower():
-            start = _place(places, tenant, last_event_id or after)
+            start = place_after(places, tenant, last_event_id or after)
             credential = authentication.bearer(request.headers, request.auth)
             asked = StreamRequest(
                 tenant=tenant, credential=credential, rule=request.auth, wanted=wanted, after=start
@@ -88,17 +89,17 @@ async def _page(events: TenantEvents, places: Places, after: str, limit: int, wa
     tenant = events.tenant
     if after == LATEST:
         return EventPage(items=[], next_cursor=places.cursor(tenant, await events.now()))
-    start = _place(places, tenant, after) or BEGINNING
+    start = place_after(places, tenant, after) or BEGINNING
     stretch = await events.after(start, limit, wanted)
     items = [EventView.at(event, places.cursor(tenant, place_of(event))) for event in stretch.events]
     return EventPage(items=items, next_cursor=places.cursor(tenant, stretch.end))
 
 
-def _place(places: Places, tenant: UserId, after: str) -> Place | None:
+def place_after(places: Places, tenant: UserId, after: str) -> Place | None:
     return places.place(tenant, after) if after and after != LATEST else None
 
 
-async def _check_seen(
+async def check_seen(
     principal: Principal, session_id: uuid.UUID, events: TenantEvents, sessions: Sessions
 ) -> None:
     """What happened to a session is told after its end as well."""

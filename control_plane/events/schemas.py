@@ -1,10 +1,11 @@
 """What travels over the wire for events: one envelope for every way that they take."""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -73,6 +74,22 @@ class EventPage(msgspec.Struct, rename="camel", kw_only=True):
     next_cursor: str
 
 
+class TicketBody(msgspec.Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """What the stream of the ticket tells, from now unless `after` is given."""
+
+    session_id: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    types: Annotated[list[Annotated[str, msgspec.Meta(max_length=100)]], msgspec.Meta(max_length=100)] = []
+    after: Annotated[str, msgspec.Meta(max_length=500)] = ""
+
+
+class TicketView(msgspec.Struct, rename="camel", kw_only=True):
+    """`url` holds the ticket and is ready to be opened."""
+
+    ticket: str
+    expires_in: int
+    url: str
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which events a reader asked for, None standing for all; `only_sandbox` is what a test key may see."""
@@ -90,17 +107,21 @@ class Wanted:
 
     @classmethod
     def parse(cls, session_id: str, types: str, *, only_sandbox: bool = False) -> "Wanted":
+        names = [name.strip() for name in types.split(",")] if types else []
+        return cls.named(session_id, names, only_sandbox=only_sandbox)
+
+    @classmethod
+    def named(cls, session_id: str, types: Collection[str], *, only_sandbox: bool = False) -> "Wanted":
+        """An empty session id and no types stand for all."""
         session = parse_public_id("ses", session_id) if session_id else None
         if session_id and session is None:
-            raise AppError(Code.INVALID_ID, "sessionId is no id of a session: it looks like ses-….")
-        names = frozenset(name.strip() for name in types.split(",")) if types else None
-        unknown = sorted((names or frozenset()) - {known.value for known in EventType})
+            words = "sessionId is no id of a session: it looks like ses-…."
+            raise AppError(Code.INVALID_ID, words, errors=[{"pointer": "/sessionId", "detail": words}])
+        unknown = sorted(set(types) - {known.value for known in EventType})
         if unknown:
-            raise AppError(
-                Code.VALIDATION_FAILED,
-                f"There is no event type {unknown[0]!r}. The types are: {', '.join(EventType)}.",
-            )
-        return cls(session, names, only_sandbox)
+            words = f"There is no event type {unknown[0]!r}. The types are: {', '.join(EventType)}."
+            raise AppError(Code.VALIDATION_FAILED, words, errors=[{"pointer": "/types", "detail": words}])
+        return cls(session, frozenset(types) if types else None, only_sandbox)
 
 
 def place_of(event: LoggedEvent) -> Place:

@@ -4,19 +4,12 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 
+from control_plane.errors import AppError, Code
 from control_plane.events.models import LoggedEvent
 from control_plane.events.schemas import Wanted
 
 QUEUE_LENGTH = 1000
-
-
-class StreamEndedError(Exception):
-    """The reader is told `reason`, which it may branch on, and `detail`, which says what to do."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.detail = detail
+GO_ON = "connect again after the last event that came (Last-Event-ID, or after=) to go on without a gap."
 
 
 class Subscription:
@@ -26,7 +19,7 @@ class Subscription:
         self._wanted = wanted
         self._queue: deque[LoggedEvent] = deque()
         self._changed = asyncio.Event()
-        self._end: StreamEndedError | None = None
+        self._end: AppError | None = None
         self._replaying = True
         self.joined = asyncio.Event()
         self.overflowed = False
@@ -48,17 +41,15 @@ class Subscription:
             self._queue.clear()
             self.overflowed = True
         else:
-            self.end(
-                "slow_reader",
-                f"More than {QUEUE_LENGTH} events waited for you. Read faster, or ask for fewer types; "
-                "connect again with Last-Event-ID to go on without a gap.",
-            )
+            waited = f"More than {QUEUE_LENGTH} events waited for you."
+            self.end(AppError(Code.SLOW_READER, f"{waited} Read faster, or ask for fewer types; {GO_ON}"))
         self._changed.set()
 
-    def end(self, reason: str, detail: str) -> None:
+    def end(self, error: AppError) -> None:
+        """The reader is told its code, which it may branch on, and its words, which say what to do."""
         if self._end is None:
             self._queue.clear()
-            self._end = StreamEndedError(reason, detail)
+            self._end = error
             self._changed.set()
 
     def check(self) -> None:

@@ -19,7 +19,7 @@ from control_plane.events.hints import CHANNEL
 from control_plane.events.places import Place
 from control_plane.events.repository import FleetEvents, to_its_end
 from control_plane.events.schemas import Wanted
-from control_plane.events.subscription import Subscription
+from control_plane.events.subscription import GO_ON, Subscription
 from control_plane.redis_map import REDIS_FAILURES
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ _EVENTS_AT_ONCE = 500
 _JOIN_SECONDS = 5.0
 # Between two looks, so that a storm of hints is no storm of queries.
 _REST_SECONDS = 0.02
-_STOPPING = "This replica is shutting down. Connect again with Last-Event-ID to go on without a gap."
+_STOPPING = f"This replica is shutting down: {GO_ON}"
 
 
 class Tail:
@@ -40,11 +40,13 @@ class Tail:
         *,
         draining: Callable[[], bool] = lambda: False,
         poll_seconds: float = 0.2,
+        streams_of_a_tenant: int = STREAMS_OF_A_TENANT,
     ) -> None:
         self._database = database
         self._redis = redis
         self._draining = draining
         self._poll_seconds = poll_seconds
+        self._most = streams_of_a_tenant
         self._streams: dict[uuid.UUID, set[Subscription]] = {}
         self._occupied = asyncio.Event()
         self._wake = asyncio.Event()
@@ -90,11 +92,11 @@ class Tail:
 
     def _admit(self, tenant: uuid.UUID) -> None:
         if self._draining() or not self._tasks:
-            raise AppError(Code.SHUTTING_DOWN, _STOPPING, headers={"Retry-After": "1"})
-        if len(self._streams.get(tenant, ())) >= STREAMS_OF_A_TENANT:
+            raise _stopping()
+        if len(self._streams.get(tenant, ())) >= self._most:
             raise AppError(
                 Code.RATE_LIMITED,
-                f"{STREAMS_OF_A_TENANT} streams of this account are open. Close one, or share one.",
+                f"{self._most} streams of this account are open. Close one, or share one.",
                 headers={"Retry-After": "5"},
             )
 
@@ -170,8 +172,12 @@ class Tail:
 
     def _end_streams(self) -> None:
         for subscription in self._all_streams():
-            subscription.end("shutting_down", _STOPPING)
+            subscription.end(_stopping())
             subscription.joined.set()
 
     def _all_streams(self) -> list[Subscription]:
         return [subscription for streams in self._streams.values() for subscription in streams]
+
+
+def _stopping() -> AppError:
+    return AppError(Code.SHUTTING_DOWN, _STOPPING, headers={"Retry-After": "1"})

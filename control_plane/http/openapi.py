@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, License, SecurityScheme, Tag
+from litestar.openapi.spec import Components, License, PathItem, Reference, SecurityScheme, Tag
 
 from control_plane.errors import PROBLEM_MEDIA_TYPE, Code
 from control_plane.http.forms import FILE_PART, FORM, MESSAGE_PART
@@ -65,7 +65,7 @@ _PROBLEM = {
 }
 
 
-def configuration(version: str) -> OpenAPIConfig:
+def configuration(version: str, webhooks: dict[str, PathItem | Reference]) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Waypost",
         version=version,
@@ -73,6 +73,7 @@ def configuration(version: str) -> OpenAPIConfig:
         license=License(name="MIT", identifier="MIT"),
         path="/docs/litestar",
         render_plugins=[],
+        webhooks=webhooks,
         tags=[
             Tag("Accounts", "Who you are: registration, log-in, profile"),
             Tag("API keys", "Credentials for servers"),
@@ -80,6 +81,7 @@ def configuration(version: str) -> OpenAPIConfig:
             Tag("Messages", "What is sent and received"),
             Tag("Sandbox", "Virtual phones for sessions without a real one"),
             Tag("Events", "The ordered log of what happened"),
+            Tag("Webhooks", "Events that are sent to your URLs, signed"),
             Tag("Workers", "The machines that run sessions"),
             Tag("Administration", "For administrators"),
             Tag("Health", "For load balancers and monitoring"),

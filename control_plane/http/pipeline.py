@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
-from litestar.types.asgi_types import HTTPScope
+from litestar.types.asgi_types import HTTPScope, WebSocketScope
 
 from control_plane.db.engine import Database
-from control_plane.errors import PROBLEM_MEDIA_TYPE, AppError, Code, problem
-from control_plane.http import authentication, idempotency, rate_limit, transactions
+from control_plane.errors import PROBLEM_MEDIA_TYPE, AppError, problem
+from control_plane.http import authentication, idempotency, rate_limit, sockets, transactions
 from control_plane.http.authentication import Authenticator
 from control_plane.http.forms import FORM
 from control_plane.http.limiter import Limiter
@@ -41,7 +41,8 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.WEBSOCKET:
-            raise AppError(Code.NOT_FOUND, "There is no WebSocket at this address.")
+            await self._socket(scope, receive, send)
+            return
         http = scope
         rule = access_of(http["route_handler"].opt)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in http["headers"]}
@@ -59,6 +60,20 @@ class Pipeline:
         finally:
             await transaction.close()
 
+    async def _socket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
+        """Who opens one shows a ticket to its handler, unless the rule of the route asks for a credential."""
+        rule = access_of(scope["route_handler"].opt)
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        try:
+            scope["user"] = principal = await self._principal(headers, rule)
+            await self._limit(scope, rule, principal)
+        except AppError as error:
+            await sockets.refuse(receive, send, error)
+            return
+        await self._app(scope, receive, send)
+
     def _body(
         self, scope: HTTPScope, receive: Receive, headers: dict[str, str], rule: Access
     ) -> AbstractAsyncContextManager[RequestBody]:
@@ -74,7 +89,9 @@ class Pipeline:
         authentication.authorize(principal, rule)
         return principal
 
-    async def _limit(self, scope: HTTPScope, rule: Access, principal: Principal | None) -> dict[str, str]:
+    async def _limit(
+        self, scope: HTTPScope | WebSocketScope, rule: Access, principal: Principal | None
+    ) -> dict[str, str]:
         if rule.unlimited:
             return {}
         address = scope["state"]["address"]

@@ -127,7 +127,17 @@ class _Answer:
             present = {name.lower() for name, _ in headers}
             headers += [header for header in _DEFAULTS if header[0] not in present]
             message["headers"] = headers
+        elif message["type"] == "websocket.accept":
+            self._started, self.status = time.perf_counter(), 101
+        elif message["type"] == "websocket.close":
+            self.status = self._status_of_close(message.get("code", 0))
         await self._send(message)
+
+    def _status_of_close(self, code: int) -> int:
+        """Before the upgrade the server answers every close with 403; the codes from 4000 on are our own."""
+        if self._started is None:
+            return 403
+        return code - 4000 if code >= 4000 else self.status
 
     def seconds_to_start(self, otherwise: float) -> float:
         return otherwise if self._started is None else self._started - self._created

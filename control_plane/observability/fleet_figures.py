@@ -19,6 +19,16 @@ _KEPT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookReading:
+    enabled: int = 0
+    disabled: int = 0
+    delivered: int = 0
+    failed: int = 0
+    pending: int = 0
+    oldest_pending_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetReading:
     workers: Mapping[str, int]
     sessions: Mapping[str, int]
@@ -30,6 +40,7 @@ class FleetReading:
     most: float
     spooled: int
     repairs: Mapping[str, int]
+    webhooks: WebhookReading = WebhookReading()
 
 
 class FleetFigures(Collector):
@@ -114,6 +125,36 @@ _GAUGES: tuple[tuple[str, str, Callable[[FleetReading], float]], ...] = (
         "waypost_fleet_spooled_events",
         "Events that workers had not shipped yet when they last beat",
         lambda reading: reading.spooled,
+    ),
+    (
+        "waypost_webhooks_enabled",
+        "Webhooks that are delivered to",
+        lambda reading: reading.webhooks.enabled,
+    ),
+    (
+        "waypost_webhooks_disabled",
+        "Webhooks that are disabled, by their owners or after failures",
+        lambda reading: reading.webhooks.disabled,
+    ),
+    (
+        "waypost_webhooks_delivered",
+        "Deliveries that the webhooks of now have taken",
+        lambda reading: reading.webhooks.delivered,
+    ),
+    (
+        "waypost_webhooks_failed",
+        "Deliveries that were given up",
+        lambda reading: reading.webhooks.failed,
+    ),
+    (
+        "waypost_webhooks_pending",
+        "Deliveries that wait after a failure, their own or an earlier one's",
+        lambda reading: reading.webhooks.pending,
+    ),
+    (
+        "waypost_webhooks_oldest_pending_seconds",
+        "How long the oldest of them has waited",
+        lambda reading: reading.webhooks.oldest_pending_seconds,
     ),
 )
 

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane.observability.fleet_figures import FleetReading
 from control_plane.supervision.fleet_admin import FleetAdministration
 from control_plane.supervision.fleet_numbers import FleetNumbers
+from control_plane.webhooks.dispatch.numbers import DispatchNumbers
 from shared.session_state import SessionState
 
 
@@ -21,4 +22,5 @@ async def read_fleet(db: AsyncSession) -> FleetReading:
         most=statistics.spread.most,
         spooled=await numbers.spooled(),
         repairs={repair.kind: repair.count for repair in statistics.repairs},
+        webhooks=await DispatchNumbers(db).reading(),
     )

@@ -14,7 +14,7 @@ from types import FrameType
 from control_plane.observability.logging import configure_logging
 from control_plane.settings import LogFormat
 from deploy.local.errors import LaunchError
-from tests.bench import credentials, engine, fleet, history, limiter, login, requests, send
+from tests.bench import credentials, engine, fleet, history, limiter, live, login, requests, send, webhooks
 from tests.bench.machine import postgres_version, this_machine, valkey_version
 from tests.bench.plan import QUICK, Plan
 from tests.bench.report import Report, page, write_json
@@ -28,11 +28,13 @@ BENCHMARKS: dict[str, tuple[str, Callable[[Stand, Plan], list[Table]]]] = {
     "credentials": ("argon2, API keys and JWTs, processor alone", credentials.run),
     "engine": ("the WhatsApp engine on an emulated network", engine.run),
     "history": ("a year of messages, read in every way there is", history.run),
+    "live": ("a thousand open streams of events on one process", live.run),
     "send": ("texts the whole way, against the engine by itself", send.run),
+    "webhooks": ("deliveries of one process, beside a dead endpoint too", webhooks.run),
     "fleet": ("two workers and their sessions: codes, crashes, messages", fleet.run),
 }
 # These take minutes, and run only when they are named.
-ONLY_NAMED = frozenset({"engine", "fleet", "history", "send"})
+ONLY_NAMED = frozenset({"engine", "fleet", "history", "live", "send", "webhooks"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

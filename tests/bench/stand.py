@@ -80,7 +80,7 @@ class Stand:
     @cached_property
     def store_url(self) -> str:
         """The database with the engine's credential store in it."""
-        self._make_schema()
+        self.make_schema()
         self._run("prepare-store", "worker", "prepare-store", own={"WAYPOST_STORE_URL": self.postgres_url})
         return self.postgres_url
 
@@ -113,7 +113,7 @@ class Stand:
 
     def api(self, log_level: str = "warning") -> HttpServer:
         """Two of them share the database; without its log, the first one stands for the work itself."""
-        self._make_schema()
+        self.make_schema()
         port = free_port()
         changes = {"WAYPOST_LOG_LEVEL": log_level, "WAYPOST_PORT": str(port)}
         environment = {**self.environment, **changes}
@@ -135,7 +135,7 @@ class Stand:
         """What was given last comes first."""
         self._ends.callback(call)
 
-    def _make_schema(self) -> None:
+    def make_schema(self) -> None:
         if not self._has_schema:
             self.say("migrating")
             self._run("migrate", "control_plane", "migrate")

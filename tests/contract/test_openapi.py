@@ -74,6 +74,7 @@ async def test_these_calls_are_open_to_everybody_and_no_others(document):
     assert opened == {
         "GET /health",
         "GET /v1/media/{token}",
+        "GET /v1/events/ws",
         "GET /health/live",
         "GET /health/ready",
         "GET /metrics",
@@ -83,3 +84,12 @@ async def test_these_calls_are_open_to_everybody_and_no_others(document):
         "POST /v1/auth/register",
         "POST /v1/auth/reset-password",
     }
+
+
+async def test_the_socket_is_told_with_its_upgrade_and_its_ticket(document):
+    socket = document["paths"]["/v1/events/ws"]["get"]
+    assert {"101", "426"} <= socket["responses"].keys()
+    assert {parameter["name"] for parameter in socket["parameters"]} == {"ticket", "after"}
+    answer = document["paths"]["/v1/events/tickets"]["post"]["responses"]["201"]["content"]
+    name = answer["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert set(document["components"]["schemas"][name]["properties"]) == {"ticket", "expiresIn", "url"}

@@ -10,8 +10,9 @@ import pytest
 from control_plane.db.engine import Database
 from control_plane.errors import AppError
 from control_plane.events.places import Places
+from control_plane.events.reader import EventReader, EventSource, Pulse, StreamRequest
 from control_plane.events.schemas import Wanted
-from control_plane.events.stream import EventReader, EventSource, Pulse, StreamRequest
+from control_plane.events.stream import ServerSent
 from control_plane.events.tail import STREAMS_OF_A_TENANT, Tail
 from control_plane.http.principal import Access
 from tests.e2e.test_api_process import Api
@@ -49,7 +50,7 @@ async def test_a_reader_that_is_too_slow_is_told_and_cut(database: Database, peo
 
 
 async def test_a_reader_that_takes_nothing_at_all_is_left(people: People, database: Database, monkeypatch):
-    monkeypatch.setattr("control_plane.events.stream._STALL_SECONDS", 0.05)
+    monkeypatch.setattr(Pulse, "stall_seconds", 0.05)
     person = await people()
     async with OpenStream(person) as stream:
         stream.reading.clear()
@@ -116,13 +117,13 @@ async def test_an_idle_stream_says_that_it_lives(people: People):
         after=None,
     )
     async with parts.tail.subscribe(asked.tenant, asked.wanted) as subscription:
-        reader = EventReader(source, asked, subscription)
+        reader = EventReader(source, asked, subscription, ServerSent())
         await reader.begin()
-        chunks = reader.chunks()
+        batches = reader.batches()
         async with asyncio.timeout(10):
-            assert (await anext(chunks)).startswith(b": open\n")
-            assert [await anext(chunks) for _ in range(2)] == [b": alive\n\n"] * 2
-        await chunks.aclose()
+            assert (await anext(batches))[0].startswith(b": open\n")
+            assert [await anext(batches) for _ in range(2)] == [[b": alive\n\n"]] * 2
+        await batches.aclose()
 
 
 async def test_while_nobody_listens_nothing_is_looked_at(database: Database, settings, people: People):
