@@ -4,6 +4,9 @@ import asyncio
 import uuid
 from datetime import timedelta
 
+import pytest
+
+from control_plane.webhooks.dispatch.writes import DispatchWrites
 from tests.integration.dispatching import OFFICE, SHOP, Stand, receiver, stand
 from tests.waiting import until
 
@@ -202,3 +205,31 @@ async def test_who_stops_ends_what_is_in_flight_and_gives_back_the_rest(stand: S
         stand.start()
         await stand.written(webhook, delivered=2)
         assert there.taken == [1, 2]
+
+
+async def test_while_nothing_can_be_written_nothing_is_sent_and_nothing_is_lost(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+):
+    async with receiver(stand) as (there, url):
+        webhook = await stand.endpoint(url)
+        dispatcher = stand.start()
+        await stand.events(1)
+        await stand.written(webhook, delivered=1)
+
+        async def away(*_: object) -> None:
+            raise ConnectionError("the database is away")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(DispatchWrites, "write", away)
+            await stand.events(2, 3)
+
+            async def noticed() -> bool:
+                return dispatcher._crew.ledger.full
+
+            await until(noticed)
+            tries = len(there.tries)
+            await stand.events(4)
+            await dispatcher._crew.ledger.flush()
+            assert len(there.tries) == tries
+        await stand.written(webhook, delivered=4)
+        assert there.taken == [1, 2, 3, 4]

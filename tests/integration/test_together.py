@@ -21,7 +21,9 @@ async def test_who_asks_at_the_same_moment_shares_a_trip_and_gets_its_own_answer
     asked = [together.ask("ECHO", str(number)) for number in range(100)]
     bad = together.ask("INCR", "own")
     answers = await asyncio.gather(*asked, bad, return_exceptions=True)
-    assert [int(str(answer, "ascii")) for answer in answers[:-1] if isinstance(answer, bytes)] == list(range(100))
+    assert [int(str(answer, "ascii")) for answer in answers[:-1] if isinstance(answer, bytes)] == list(
+        range(100)
+    )
     assert isinstance(answers[-1], ResponseError)
     assert await trips(redis) - before < 20
 

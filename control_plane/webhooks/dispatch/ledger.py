@@ -5,6 +5,7 @@ than one for each of them would.
 """
 
 import asyncio
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable
@@ -29,7 +30,7 @@ _AT_ONCE = 500
 _FULL = 2000
 _PAUSE_SECONDS = 0.5
 # Longer than any claim: what cannot be written for so long is another process's by now.
-_TRIES = 60
+_PATIENCE_SECONDS = 30.0
 _REASONS = {
     "gone": "Its server answered with the status 410: it wants no more deliveries.",
     "failing": "Its server has taken nothing for five days.",
@@ -65,12 +66,12 @@ class Ledger:
         self._notes: deque[Note] = deque()
         self._some = asyncio.Event()
         self._alone = asyncio.Lock()
-        self._failures = 0
+        self._failing_since: float | None = None
 
     @property
     def full(self) -> bool:
         """While nothing can be written nothing is sent: it would have to be repeated."""
-        return self._failures > 0 or len(self._notes) > _FULL
+        return self._failing_since is not None or len(self._notes) > _FULL
 
     def put(self, note: Note) -> None:
         self._notes.append(note)
@@ -79,7 +80,7 @@ class Ledger:
     async def run(self) -> None:
         while True:
             await self._some.wait()
-            await asyncio.sleep(_GATHER_SECONDS if not self._failures else _PAUSE_SECONDS)
+            await asyncio.sleep(_GATHER_SECONDS if self._failing_since is None else _PAUSE_SECONDS)
             await self.flush()
 
     async def flush(self) -> None:
@@ -90,14 +91,15 @@ class Ledger:
                 try:
                     await self._write(batch)
                 except Exception as error:
-                    self._failures += 1
+                    clock = time.monotonic()
+                    self._failing_since = self._failing_since or clock
                     log.warning("deliveries_not_written", error=type(error).__name__, notes=len(batch))
-                    if self._failures < _TRIES:
+                    if clock - self._failing_since < _PATIENCE_SECONDS:
                         self._notes.extendleft(reversed(batch))
                         return
                     for holder in {id(note.holder): note.holder for note in batch}.values():
                         holder.lost()
-                self._failures = 0
+                self._failing_since = None
             self._some.clear()
 
     def _batch(self) -> list[Note]:
