@@ -19,11 +19,9 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
 
 async def test_what_is_sent_reaches_the_phone_as_it_was_meant(shop: Shop):
     text = await shop.send(text="Good morning, @4915100000042", mentions=[OTHER])
-    assert (text["type"], text["status"], text["mentions"]) == (
-        "text",
-        "sent",
-        [f"{OTHER[1:]}@s.whatsapp.net"],
-    )
+    assert (text["type"], text["mentions"]) == ("text", [f"{OTHER[1:]}@s.whatsapp.net"])
+    # Its receipt may have come before the answer.
+    assert text["status"] in {"sent", "delivered"}
     assert (await shop.reached(text))["text"] == "Good morning, @4915100000042"
     place = {"latitude": 52.5163, "longitude": 13.3777, "name": "Gate", "address": "Pariser Platz"}
     location = await shop.reached(await shop.send(type="location", location=place))
