@@ -3,7 +3,7 @@
 import random
 import time
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -12,12 +12,11 @@ from control_plane.accounts.models import User
 from control_plane.db.engine import Database, SystemSite
 from control_plane.db.tenancy import SystemRepository
 from control_plane.events.models import LoggedEvent
-from control_plane.tiers.limits import Tier, limits_of
+from control_plane.tiers.limits import kept_for
 
 _AT_ONCE = 2_000
 # A process that is asked to end waits for the run; the next one goes on where this one stopped.
 _SECONDS = 20.0
-_FOR_EVER_DAYS = 20_000
 
 
 class RetainedEvents(SystemRepository):
@@ -32,7 +31,10 @@ class RetainedEvents(SystemRepository):
         )
         query = select(User.id, User.tier, User.limit_overrides, oldest.label("oldest"))
         rows: Any = (await self.session.execute(query)).all()
-        known = [(row, _kept_since(row)) for row in rows if row.oldest is not None]
+        now = datetime.now(UTC)
+        known = [
+            (row, now - kept_for(row.tier, row.limit_overrides)) for row in rows if row.oldest is not None
+        ]
         return [(row.id, since) for row, since in known if row.oldest < since]
 
     async def purge(self, user_id: uuid.UUID, before: datetime, limit: int) -> tuple[int, bool]:
@@ -83,9 +85,3 @@ class EventRetention:
             purged += some
             more = more and time.monotonic() < end
         return purged
-
-
-def _kept_since(row: Any) -> datetime:
-    """A number that is set very high means: for ever, and ends before the calendar does."""
-    days = limits_of(Tier(row.tier), row.limit_overrides).history_days
-    return datetime.now(UTC) - timedelta(days=min(max(days, 0), _FOR_EVER_DAYS))

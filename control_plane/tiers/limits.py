@@ -1,9 +1,12 @@
 """What each tier may use: the one table of limits, and the account's own exceptions to it."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 
 import msgspec
+
+_FOR_EVER_DAYS = 20_000
 
 
 class Tier(StrEnum):
@@ -73,3 +76,11 @@ def limits_of(tier: Tier, overrides: Mapping[str, int] | None = None) -> Limits:
         return base
     own = msgspec.to_builtins(msgspec.convert(dict(overrides), LimitOverrides))
     return msgspec.convert(msgspec.to_builtins(base) | own, Limits)
+
+
+def kept_for(tier: str, overrides: Mapping[str, int] | None) -> timedelta:
+    """How far its history goes back. A number that is set very high means: for ever, and ends before the
+    calendar does.
+    """
+    days = limits_of(Tier(tier), overrides).history_days
+    return timedelta(days=min(max(days, 0), _FOR_EVER_DAYS))

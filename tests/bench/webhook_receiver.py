@@ -24,7 +24,7 @@ class Arrivals:
             return self._figures()
         body = json.loads(await request.read())
         if request.path == "/dead":
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
         now = time.time()
         self.moments.append(now)
         self.waits.append(now - body["data"]["at"])

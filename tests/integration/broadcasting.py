@@ -12,8 +12,6 @@ from sqlalchemy import text as sql
 
 from control_plane.db.engine import SystemSite
 from control_plane.messages.broadcasts.feeding import Feeding
-from control_plane.messages.queue.clockwork import Clockwork
-from control_plane.messages.queue.outboxes import Outboxes, sender_of
 from tests.fleet_client import CONNECTED, JOIN_TOKEN, Fleet
 from tests.fleet_client import text as told_text
 from tests.integration.queueing import Shop
@@ -111,23 +109,6 @@ def feeding_of(fleet: Fleet, usual_gap: float = 0.01) -> Feeding:
         again=timedelta(seconds=0.2),
         idle_seconds=0.05,
     )
-
-
-@asynccontextmanager
-async def senders(fleet: Fleet) -> AsyncIterator[None]:
-    """What sends, without what feeds."""
-    parts, stopping = fleet.replica.parts, asyncio.Event()
-    sender = sender_of(parts.settings, parts.database, parts.redis, parts.worker_client, parts.handing_over)
-    outboxes = Outboxes(sender, look_every=timedelta(seconds=0.05))
-    tasks = [
-        asyncio.create_task(outboxes.run(stopping)),
-        asyncio.create_task(Clockwork(parts.database).run(stopping)),
-    ]
-    try:
-        yield
-    finally:
-        stopping.set()
-        await asyncio.gather(*tasks)
 
 
 @asynccontextmanager

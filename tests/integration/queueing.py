@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -108,8 +109,8 @@ async def shop(fleet: Fleet) -> AsyncIterator[Shop]:
         yield made
 
 
-@pytest.fixture
-async def background(fleet: Fleet) -> AsyncIterator[Outboxes]:
+@asynccontextmanager
+async def senders(fleet: Fleet) -> AsyncIterator[Outboxes]:
     """What the background process does for queues, in this process."""
     parts, stopping = fleet.replica.parts, asyncio.Event()
     sender = sender_of(parts.settings, parts.database, parts.redis, parts.worker_client, parts.handing_over)
@@ -118,6 +119,14 @@ async def background(fleet: Fleet) -> AsyncIterator[Outboxes]:
         asyncio.create_task(outboxes.run(stopping)),
         asyncio.create_task(Clockwork(parts.database).run(stopping)),
     ]
-    yield outboxes
-    stopping.set()
-    await asyncio.gather(*tasks)
+    try:
+        yield outboxes
+    finally:
+        stopping.set()
+        await asyncio.gather(*tasks)
+
+
+@pytest.fixture
+async def background(fleet: Fleet) -> AsyncIterator[Outboxes]:
+    async with senders(fleet) as outboxes:
+        yield outboxes

@@ -13,8 +13,8 @@ from tests.integration.broadcasting import (
     feeder,
     number,
     people,
-    senders,
 )
+from tests.integration.queueing import senders
 
 LIST = "/v1/opt-outs"
 HIDDEN = "77000111222333@lid"

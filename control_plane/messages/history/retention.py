@@ -18,14 +18,13 @@ from control_plane.messages.history.months import first_id_at
 from control_plane.messages.models import Message, MessageKey
 from control_plane.messages.receiving.receipt_models import MessageReceipt, MessageResponse
 from control_plane.sessions.models import Session
-from control_plane.tiers.limits import LIMITS, Tier, limits_of
+from control_plane.tiers.limits import LIMITS, Tier, kept_for
 
 # What is on its way is kept, however long it waits.
 UNFINISHED = ("scheduled", "queued", "sending")
 _LONGEST_DAYS = max(limits.history_days for limits in LIMITS.values())
 # The network redelivers for a month. What comes again later is older than any history, and is not stored.
 _KEYS_KEPT_LONGER = timedelta(days=35)
-_FOR_EVER_DAYS = 20_000
 _AT_ONCE = 500
 _KEYS_AT_ONCE = 5_000
 # A process that is asked to end waits for the run; the next one goes on where this one stopped.
@@ -36,11 +35,11 @@ class RetainedMessages(SystemRepository):
     async def since(self, user_id: uuid.UUID) -> datetime:
         """What is older is not kept for this account."""
         row: Any = (await self.session.execute(self._accounts().where(User.id == user_id))).one()
-        return datetime.now(UTC) - _kept(row)
+        return datetime.now(UTC) - kept_for(row.tier, row.limit_overrides)
 
     async def accounts(self) -> list[tuple[uuid.UUID, timedelta]]:
         rows: Any = (await self.session.execute(self._accounts())).all()
-        return [(row.id, _kept(row)) for row in rows]
+        return [(row.id, kept_for(row.tier, row.limit_overrides)) for row in rows]
 
     async def sessions_with_older(self, user_id: uuid.UUID, before: datetime) -> Sequence[uuid.UUID]:
         older = exists().where(Message.session_id == Session.id, Message.created_at < before)
@@ -140,9 +139,3 @@ class Retention:
         while some >= _KEYS_AT_ONCE and time.monotonic() < end:
             async with self._database.system(SystemSite.PERIODIC_WORK) as db:
                 some = await RetainedMessages(db).purge_keys(before, _KEYS_AT_ONCE)
-
-
-def _kept(row: Any) -> timedelta:
-    """A number that is set very high means: for ever, and ends before the calendar does."""
-    days = limits_of(Tier(row.tier), row.limit_overrides).history_days
-    return timedelta(days=min(max(days, 0), _FOR_EVER_DAYS))

@@ -93,7 +93,8 @@ def _told(message: Message) -> str:
 
 
 def _message(row: Any) -> Message:
-    fields = dict(row)
+    """While an upgrade rolls, the schema may have columns that this process does not know."""
+    fields = {column.key: row[column.key] for column in Message.__mapper__.column_attrs}
     for name in _DOCUMENTS:
         if fields[name] is not None:
             fields[name] = msgspec.json.decode(fields[name])
