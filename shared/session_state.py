@@ -36,6 +36,7 @@ class Reason(StrEnum):
     CONNECTION_LOST = "connection_lost"
     DEAF = "deaf"
     NETWORK_UNAVAILABLE = "network_unavailable"
+    STORE_AWAY = "store_away"
     # recovering
     WORKER_LOST = "worker_lost"
     WORKER_RESTARTED = "worker_restarted"
@@ -70,7 +71,7 @@ REASONS: Mapping[SessionState, frozenset[Reason]] = {
     _S.INITIALIZING: frozenset({_R.STARTING, _R.PAIRED}),
     _S.QR_PENDING: frozenset({_R.WAITING_FOR_SCAN}),
     _S.CONNECTED: frozenset({_R.LOGGED_IN}),
-    _S.RECONNECTING: frozenset({_R.CONNECTION_LOST, _R.DEAF, _R.NETWORK_UNAVAILABLE}),
+    _S.RECONNECTING: frozenset({_R.CONNECTION_LOST, _R.DEAF, _R.NETWORK_UNAVAILABLE, _R.STORE_AWAY}),
     _S.RECOVERING: frozenset(
         {
             _R.WORKER_LOST,

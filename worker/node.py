@@ -10,6 +10,7 @@ from uuid import UUID
 
 from shared.contracts.told import PASSING, Told
 from shared.ids import SessionId
+from worker.companions import companions
 from worker.engines.credentials import StoredCredentials
 from worker.engines.fleet import FleetOfEngines
 from worker.engines.folder_lock import lock_engines
@@ -18,6 +19,7 @@ from worker.engines.networks import REAL, SANDBOX, real_engines, sandbox_engines
 from worker.engines.pool import PoolOptions
 from worker.engines.process import EngineKind
 from worker.engines.session_spec import SessionSpec
+from worker.engines.store_watch import StoreWatch
 from worker.files import Files
 from worker.journal import Journal
 from worker.media.shelf import Shelf
@@ -57,12 +59,16 @@ class Node:
             stack.callback(os.close, lock)
             await stack.enter_async_context(self.spool)
             await stack.enter_async_context(self.journal)
+            watch = StoreWatch(self.store) if isinstance(self.store, PostgresStore) else None
+            if watch is not None:
+                await stack.enter_async_context(companions(watch.run()))
             self.engines = FleetOfEngines(
                 self._kinds(lock),
                 self._heard,
                 self._credentials,
                 pool_options=PoolOptions(spares=self._settings.spare_engines),
                 timing=SessionTiming(probe_every=self._settings.probe_seconds),
+                store=watch,
             )
             await stack.enter_async_context(self.engines)
             self.files = Files(

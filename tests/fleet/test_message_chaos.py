@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from control_plane.db import migrations
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.valkey import EmbeddedValkey
 from shared.contracts.commands import CommandAnswer, Outcome
@@ -20,8 +19,11 @@ from tests.fleet.conftest import Tell
 from tests.fleet.leases import SHORT
 from tests.fleet.message_faults import Faults
 from tests.fleet.message_traffic import Accepted, Line, Traffic
+from tests.fleet.own_servers import postgres, valkey
 from tests.fleet.stage import Stage
 from tests.waiting import until
+
+__all__ = ["postgres", "valkey"]
 
 WORKERS, LINES = ("worker-1", "worker-2"), 4
 A_SECOND = 20
@@ -43,24 +45,6 @@ class Length:
 def length(request: pytest.FixtureRequest) -> Length:
     found: Length = request.param
     return found
-
-
-@pytest.fixture
-async def postgres(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
-    """Of this test alone: it is restarted."""
-    server = EmbeddedPostgres(tmp_path / "postgres", max_connections=300)
-    await asyncio.to_thread(server.start)
-    await migrations.migrate(server.url)
-    yield server
-    await asyncio.to_thread(server.stop)
-
-
-@pytest.fixture
-async def valkey(tmp_path: Path) -> AsyncIterator[EmbeddedValkey]:
-    server = EmbeddedValkey(tmp_path / "valkey")
-    await asyncio.to_thread(server.start)
-    yield server
-    await asyncio.to_thread(server.stop)
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ class User:
             return len(heard) >= len(texts)
 
         await until(all_of_them, within=within)
-        assert heard == texts, name
+        assert heard == texts, (name, heard)
 
     async def timeline(self, name: str) -> list[tuple[str, str]]:
         """Oldest first."""

@@ -11,6 +11,7 @@ from worker.engines.kept_session import KeptSession, SessionTiming
 from worker.engines.pool import Engine, EnginePool, PoolOptions
 from worker.engines.process import EngineDied, EngineKind, EngineProcess
 from worker.engines.session_spec import SessionSpec
+from worker.engines.store_watch import AlwaysThere, StoreStanding
 from worker.engines.words import Answer, Event, LogOut, Problem, Send, SessionCommand
 from worker.whatsapp.port import Gone, Limited, NotConnected, Refused, Silent, StoreAway, Uncertain
 
@@ -37,10 +38,12 @@ class FleetOfEngines:
         *,
         pool_options: PoolOptions | None = None,
         timing: SessionTiming | None = None,
+        store: StoreStanding | None = None,
         starts_at_once: int = 10,
     ) -> None:
         self._listener = listener
         self._credentials = credentials
+        self._store = store or AlwaysThere()
         self._timing = timing or SessionTiming()
         self._starts = asyncio.Semaphore(starts_at_once)
         self._sessions: dict[str, KeptSession] = {}
@@ -75,6 +78,7 @@ class FleetOfEngines:
             starts=self._starts,
             tell=self._listener,
             credentials=self._credentials,
+            store=self._store,
         )
         self._sessions[spec.session] = kept
         kept.task.add_done_callback(lambda _: self._forget(kept))

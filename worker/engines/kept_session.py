@@ -16,6 +16,7 @@ from worker.engines.credentials import Credentials
 from worker.engines.history_wait import HistoryWait
 from worker.engines.process import EngineDied
 from worker.engines.session_spec import SessionSpec
+from worker.engines.store_watch import StoreStanding
 from worker.engines.words import Answer, Problem, SessionCommand, Start, Stop
 from worker.whatsapp.port import NotConnected
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 _S, _R = SessionState, Reason
 PAIRING_DIED = Meaning(_S.AUTH_FAILED, _R.PAIRING_FAILED, Then.STOP, "its process ended; connect again")
 CREDENTIALS_LOST = Meaning(_S.DISCONNECTED, _R.CREDENTIALS_LOST, Then.STOP)
+STORE_AWAY = Meaning(_S.RECONNECTING, _R.STORE_AWAY, Then.GO_ON)
 ENGINE_RESTARTED = Meaning(_S.RECOVERING, _R.ENGINE_RESTARTED, Then.GO_ON)
 CLIENT_CRASHES = Meaning(_S.DISCONNECTED, _R.CLIENT_CRASHES, Then.STOP)
 
@@ -57,6 +59,7 @@ class KeptSession:
         starts: asyncio.Semaphore,
         tell: Callable[[SessionSpec, Told], None],
         credentials: Credentials,
+        store: StoreStanding,
     ) -> None:
         self.spec = spec
         self._pool = pool
@@ -64,6 +67,7 @@ class KeptSession:
         self._starts = starts
         self._tell = tell
         self._credentials = credentials
+        self._store = store
         self._forgotten = False
         self._engine: Engine | None = None
         self._there = asyncio.Event()
@@ -140,6 +144,8 @@ class KeptSession:
 
     async def _run_once(self) -> None:
         pairing = self.spec.device_jid is None
+        if self._lacks_its_store() and not await self._store_is_back():
+            return
         if not pairing and not await self._credentials.has(self.spec):
             self._end_with(CREDENTIALS_LOST)
             return
@@ -147,7 +153,9 @@ class KeptSession:
             if not await self._started(engine):
                 return
             self._there.set()
-            await self._until(engine, self._history.remaining if pairing else lambda: None)
+            await self._until(engine, pairing=pairing)
+            if self._lacks_its_store() and not self._over.is_set():
+                self._tell(self.spec, StateSeen(meaning=STORE_AWAY))
             await self._stop_client(engine, whole_process=pairing)
         if self._forgotten:
             await self._credentials.forget(self.spec)
@@ -201,6 +209,11 @@ class KeptSession:
         self._tell(self.spec, StateSeen(meaning=meaning))
         await self._wait_before_the_next_try()
 
+    async def _store_is_back(self) -> bool:
+        """False when the session was over before that."""
+        await first_of(self._store.there, self._over)
+        return not self._over.is_set()
+
     async def _wait_before_the_next_try(self) -> None:
         """Longer each time, and never at the same moment as all others."""
         pause = self._pause * random.uniform(0.5, 1.0)
@@ -211,21 +224,19 @@ class KeptSession:
         except TimeoutError:
             pass
 
-    async def _until(self, engine: "Engine", remaining: Callable[[], float | None]) -> None:
-        """The engine is gone, the session over, or no time remains."""
-        ends = [asyncio.ensure_future(event.wait()) for event in (engine.gone, self._over)]
-        try:
-            while not any(end.done() for end in ends):
-                left = remaining()
-                if left is not None and left <= 0:
-                    return
-                self._news.clear()
-                news = asyncio.ensure_future(self._news.wait())
-                await asyncio.wait({*ends, news}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
-        finally:
-            for end in ends:
-                end.cancel()
+    async def _until(self, engine: "Engine", *, pairing: bool) -> None:
+        """The engine is gone, or the session over; a pairing has had its time, or the store is away."""
+        while not (engine.gone.is_set() or self._over.is_set() or self._lacks_its_store()):
+            left = self._history.remaining() if pairing else None
+            if left is not None and left <= 0:
+                return
+            self._news.clear()
+            # Who still shows its code needs no store, and a new client would need a new code.
+            away = [self._store.away] if self.spec.device_jid is not None else []
+            await first_of(engine.gone, self._over, self._news, *away, within=left)
+
+    def _lacks_its_store(self) -> bool:
+        return self._store.away.is_set() and self.spec.device_jid is not None
 
     async def _stop_client(self, engine: "Engine", *, whole_process: bool) -> None:
         """In order, so that it leaves nothing half done; what was never paired knows no order."""
@@ -242,3 +253,12 @@ class KeptSession:
         if whole_process:
             self._pool.dismiss(engine)
             await engine.gone.wait()
+
+
+async def first_of(*events: asyncio.Event, within: float | None = None) -> None:
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
